@@ -1,0 +1,68 @@
+//! Error answers (RFC 6749 section 5.2 and the documents that add codes to it).
+
+use serde::Serialize;
+
+/// The codes that Countersign sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// RFC 6749 section 5.2; also RFC 6750 section 3.1.
+    InvalidRequest,
+    /// RFC 6749 section 5.2.
+    InvalidClient,
+    /// RFC 6749 section 5.2.
+    InvalidGrant,
+    /// RFC 6749 section 5.2.
+    UnauthorizedClient,
+    /// RFC 6749 section 5.2.
+    UnsupportedGrantType,
+    /// RFC 6749 section 5.2.
+    InvalidScope,
+    /// RFC 8707 section 2.
+    InvalidTarget,
+    /// RFC 7009 section 2.2.1.
+    UnsupportedTokenType,
+    /// RFC 6750 section 3.1.
+    InvalidToken,
+    /// RFC 6750 section 3.1.
+    InsufficientScope,
+    /// RFC 6749 section 4.1.2.1, used with 503.
+    TemporarilyUnavailable,
+    /// RFC 6749 section 4.1.2.1, used with 500.
+    ServerError,
+    /// The admin API: the named thing does not exist.
+    NotFound,
+    /// The admin API: the thing exists already, or its state forbids the change.
+    Conflict,
+}
+
+impl ErrorCode {
+    /// The code as it is sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::ServerError => "server_error",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+/// The JSON body of an error answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorBody {
+    /// The code.
+    pub error: ErrorCode,
+    /// A sentence for the client's developer, in the characters that RFC 6749 section 5.2 allows.
+    pub error_description: String,
+}

@@ -1,0 +1,25 @@
+//! The words of the Countersign protocol: ids, scope, secrets, token requests and answers, error
+//! codes, claims, keys and metadata. Plain data with strict parsing; no I/O, no clock, no
+//! randomness, no cryptography.
+
+mod claims;
+mod error;
+mod ids;
+mod introspection;
+mod jwks;
+mod metadata;
+mod parameters;
+mod scope;
+mod secret;
+mod token;
+
+pub use claims::{AccessClaims, Audience, ClaimsKind};
+pub use error::{ErrorBody, ErrorCode};
+pub use ids::{ClientId, InvalidId, SessionId, UserId};
+pub use introspection::{IntrospectionAnswer, RefreshFacts};
+pub use jwks::{Algorithm, Jwk, JwkSet};
+pub use metadata::ServerMetadata;
+pub use parameters::{Parameters, ParametersError};
+pub use scope::{InvalidScope, Scope};
+pub use secret::{AccessToken, AdminToken, ClientSecret, IdempotencyKey, Password, RefreshToken};
+pub use token::{Grant, TokenAnswer, TokenRequest};
