@@ -76,14 +76,10 @@ impl std::str::FromStr for ClientId {
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if text.is_empty() || text.len() > Self::MAX_LEN || !text.bytes().all(allowed) {
-            return Err(InvalidId(
-                "a client id is 1 to 64 characters of A-Z a-z 0-9 . _ -".to_owned(),
-            ));
+            return Err(InvalidId("a client id is 1 to 64 characters of A-Z a-z 0-9 . _ -".to_owned()));
         }
         if Uuid::try_parse(text).is_ok() {
-            return Err(InvalidId(
-                "a client id must not look like a UUID: users' ids do".to_owned(),
-            ));
+            return Err(InvalidId("a client id must not look like a UUID: users' ids do".to_owned()));
         }
         Ok(Self(text.to_owned()))
     }
@@ -107,15 +103,7 @@ mod tests {
         assert!("a b".parse::<ClientId>().is_err());
         assert!("a/b".parse::<ClientId>().is_err());
         assert!("x".repeat(65).parse::<ClientId>().is_err());
-        assert!(
-            "0190a0a0-0000-7000-8000-000000000001"
-                .parse::<ClientId>()
-                .is_err()
-        );
-        assert!(
-            "0190a0a0000070008000000000000001"
-                .parse::<ClientId>()
-                .is_err()
-        );
+        assert!("0190a0a0-0000-7000-8000-000000000001".parse::<ClientId>().is_err());
+        assert!("0190a0a0000070008000000000000001".parse::<ClientId>().is_err());
     }
 }

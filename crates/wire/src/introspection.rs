@@ -42,32 +42,17 @@ pub struct RefreshFacts {
 impl IntrospectionAnswer {
     /// The answer for every token that is unknown, expired, revoked or not the caller's to see.
     pub fn inactive() -> Self {
-        Self {
-            active: false,
-            token_type: None,
-            claims: None,
-            refresh: None,
-        }
+        Self { active: false, token_type: None, claims: None, refresh: None }
     }
 
     /// The answer for a live access token.
     pub fn access(claims: AccessClaims) -> Self {
-        Self {
-            active: true,
-            token_type: Some("Bearer"),
-            claims: Some(claims),
-            refresh: None,
-        }
+        Self { active: true, token_type: Some("Bearer"), claims: Some(claims), refresh: None }
     }
 
     /// The answer for a live refresh token, to its own client. It has no `token_type`: a refresh
     /// token is no bearer token.
     pub fn refresh(facts: RefreshFacts) -> Self {
-        Self {
-            active: true,
-            token_type: None,
-            claims: None,
-            refresh: Some(facts),
-        }
+        Self { active: true, token_type: None, claims: None, refresh: Some(facts) }
     }
 }

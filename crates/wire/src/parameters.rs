@@ -65,18 +65,12 @@ impl Parameters {
 
     /// The value of a parameter, if it came and is not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(n, v)| n == name && !v.is_empty())
-            .map(|(_, v)| v.as_str())
+        self.0.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
     }
 
     /// Every non-empty value of a parameter that may repeat.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(n, v)| n == name && !v.is_empty())
-            .map(|(_, v)| v.as_str())
+        self.0.iter().filter(move |(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
     }
 }
 
@@ -97,21 +91,12 @@ mod tests {
 
     #[test]
     fn a_repeated_parameter_is_refused_even_when_empty() {
-        assert_eq!(
-            pairs(&[("scope", ""), ("scope", "a")]).unwrap_err(),
-            ParametersError::Repeated("scope")
-        );
+        assert_eq!(pairs(&[("scope", ""), ("scope", "a")]).unwrap_err(), ParametersError::Repeated("scope"));
         assert_eq!(
             pairs(&[("evil\n", "1"), ("evil\n", "2")]).unwrap_err(),
             ParametersError::Repeated("(unknown)")
         );
-        assert_eq!(
-            pairs(&[("resource", "a:b"), ("resource", "c:d")])
-                .unwrap()
-                .all("resource")
-                .count(),
-            2
-        );
+        assert_eq!(pairs(&[("resource", "a:b"), ("resource", "c:d")]).unwrap().all("resource").count(), 2);
     }
 
     #[test]

@@ -134,10 +134,7 @@ mod tests {
         assert_eq!("a\"b".parse::<Scope>(), Err(InvalidScope::Character));
         assert_eq!("a\\b".parse::<Scope>(), Err(InvalidScope::Character));
         assert_eq!("\u{e9}".parse::<Scope>(), Err(InvalidScope::Character));
-        assert_eq!(
-            "a ".repeat(65).trim_end().parse::<Scope>(),
-            Err(InvalidScope::TooMany)
-        );
+        assert_eq!("a ".repeat(65).trim_end().parse::<Scope>(), Err(InvalidScope::TooMany));
         assert_eq!("a".repeat(129).parse::<Scope>(), Err(InvalidScope::TooLong));
         assert!("".parse::<Scope>().unwrap().is_empty());
     }

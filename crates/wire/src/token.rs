@@ -30,12 +30,7 @@ impl TokenRequest {
     /// # Errors
     /// The error answer of RFC 6749 section 5.2 or RFC 8707 section 2.
     pub fn parse(parameters: &Parameters) -> Result<Self, ErrorBody> {
-        let refuse = |error, text: &str| {
-            Err(ErrorBody {
-                error,
-                error_description: text.to_owned(),
-            })
-        };
+        let refuse = |error, text: &str| Err(ErrorBody { error, error_description: text.to_owned() });
         let grant = match parameters.get("grant_type") {
             None => return refuse(ErrorCode::InvalidRequest, "grant_type is missing"),
             Some("refresh_token") => match parameters.get("refresh_token") {
@@ -67,11 +62,7 @@ impl TokenRequest {
                 );
             }
         }
-        Ok(Self {
-            grant,
-            scope,
-            resources,
-        })
+        Ok(Self { grant, scope, resources })
     }
 }
 
@@ -103,27 +94,16 @@ mod tests {
     use super::*;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<TokenRequest, ErrorCode> {
-        let pairs = pairs
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        let pairs = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         TokenRequest::parse(&Parameters::new(pairs).unwrap()).map_err(|body| body.error)
     }
 
     #[test]
     fn the_grant_is_named_and_complete() {
         assert_eq!(parse(&[]).unwrap_err(), ErrorCode::InvalidRequest);
-        assert_eq!(
-            parse(&[("grant_type", "")]).unwrap_err(),
-            ErrorCode::InvalidRequest
-        );
-        assert_eq!(
-            parse(&[("grant_type", "password")]).unwrap_err(),
-            ErrorCode::UnsupportedGrantType
-        );
-        assert_eq!(
-            parse(&[("grant_type", "refresh_token")]).unwrap_err(),
-            ErrorCode::InvalidRequest
-        );
+        assert_eq!(parse(&[("grant_type", "")]).unwrap_err(), ErrorCode::InvalidRequest);
+        assert_eq!(parse(&[("grant_type", "password")]).unwrap_err(), ErrorCode::UnsupportedGrantType);
+        assert_eq!(parse(&[("grant_type", "refresh_token")]).unwrap_err(), ErrorCode::InvalidRequest);
         assert!(parse(&[("grant_type", "client_credentials"), ("unknown", "x")]).is_ok());
     }
 
@@ -133,9 +113,6 @@ mod tests {
         assert!(with("https://api.example").is_ok());
         assert!(with("urn:api").is_ok());
         assert_eq!(with("/relative").unwrap_err(), ErrorCode::InvalidTarget);
-        assert_eq!(
-            with("https://api.example/#x").unwrap_err(),
-            ErrorCode::InvalidTarget
-        );
+        assert_eq!(with("https://api.example/#x").unwrap_err(), ErrorCode::InvalidTarget);
     }
 }

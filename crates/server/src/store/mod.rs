@@ -1,0 +1,245 @@
+//! What the product needs remembered, in the product's words. Two engines keep it, SQLite and
+//! PostgreSQL; one suite, `contract.rs`, says what each must do.
+//!
+//! Rules for an engine: a gate is in the SQL of the write that it guards, never in a read before
+//! it; a write is answered only when it is durable; an outcome that is not known is
+//! [`StoreError::Unavailable`], never a guess.
+
+mod client;
+mod event;
+mod key;
+mod revocation;
+mod session;
+mod user;
+
+pub use client::{
+    Client, ClientFilter, ClientKind, ClientSettings, LifetimeSettings, Rotation, SecretHash, TokenFormat,
+};
+pub use event::{Event, EventFilter, EventKind};
+pub use key::{KeyPurpose, KeyRecord};
+pub use revocation::{Liveness, LivenessQuery, Reason, Receipt, RevocationEntry, Target};
+pub use session::{
+    Context, Ended, Gates, Lockstep, NewSession, Recent, Replay, RotateSession, Session, SessionFilter,
+    Standing, StartRefusal, Started, UserFacts,
+};
+pub use user::{User, UserChange, UserFilter};
+
+use async_trait::async_trait;
+use countersign_wire::{ClientId, SessionId, UserId};
+
+use crate::time::Timestamp;
+
+/// Why the store gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The store is away, too slow or full, or the outcome of a commit is not known: 503, and the
+    /// same request may be sent again.
+    #[error("the store is not available: {0}")]
+    Unavailable(String),
+    /// The stored data or the statement is wrong: a bug, or a damaged store.
+    #[error("the store failed: {0}")]
+    Broken(String),
+}
+
+/// What each store call returns.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Which part of a list is wanted: rows after a key, in the list's own order.
+#[derive(Debug, Clone)]
+pub struct Page<K> {
+    /// The key of the last row seen; `None` starts at the beginning.
+    pub after: Option<K>,
+    /// Most rows to return.
+    pub limit: u32,
+}
+
+/// Whether a thing was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It was.
+    Yes,
+    /// Something of that name exists already; nothing was changed.
+    Exists,
+}
+
+/// The store.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// `sqlite` or `postgres`, with the engine's version.
+    fn engine(&self) -> String;
+
+    /// Reaches the store and comes back: for readiness.
+    async fn ping(&self) -> StoreResult<()>;
+
+    // --- sessions ---------------------------------------------------------------------------
+
+    /// Adds a session if its user and client may have one. Sessions of that user beyond
+    /// `new.limit` are ended, oldest first, in the same transaction, each with its log entry.
+    async fn start_session(&self, new: &NewSession) -> StoreResult<Started>;
+
+    /// The one conditional update of a refresh: succeeds only while the presented generation is
+    /// the current one and every gate is open. `None` says that nothing changed.
+    async fn rotate(&self, rotate: &RotateSession) -> StoreResult<Option<Standing>>;
+
+    /// Counts a permitted replay while the successor is still the current generation and every
+    /// gate is open. `None` says that nothing changed.
+    async fn replay(&self, replay: &Replay) -> StoreResult<Option<Standing>>;
+
+    /// A session and the state of all its gates, in one snapshot.
+    async fn standing(&self, id: SessionId) -> StoreResult<Option<Standing>>;
+
+    /// Sessions, newest first, keyed by id.
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        page: &Page<SessionId>,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Standing>>;
+
+    /// Remembers where a session was last seen, and adds a `network` event. Nothing depends on it.
+    async fn note_network(
+        &self,
+        id: SessionId,
+        network: &str,
+        agent: &str,
+        now: Timestamp,
+    ) -> StoreResult<()>;
+
+    // --- access tokens ----------------------------------------------------------------------
+
+    /// Whether an access token's session, user, client, tenant and id are all still good, and
+    /// whether the caller's record is still of the revision it was authenticated with.
+    async fn liveness(&self, query: &LivenessQuery) -> StoreResult<Liveness>;
+
+    /// The gate of client credentials: the newest revocation's number, if the client is enabled
+    /// and still of that revision.
+    async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>>;
+
+    // --- revocation -------------------------------------------------------------------------
+
+    /// Ends what `target` names and writes the log entry and the events in the same transaction.
+    /// Ending what has ended changes nothing and writes nothing.
+    /// `keep_until` is when the last access token that the entry could concern has expired.
+    async fn revoke(
+        &self,
+        target: &Target,
+        reason: Reason,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Receipt>;
+
+    /// What `revoke` would end now.
+    async fn preview(&self, target: &Target, now: Timestamp) -> StoreResult<Receipt>;
+
+    /// Log entries numbered above `after`, in order, that have not expired.
+    async fn revocations(&self, after: u64, limit: u32, now: Timestamp) -> StoreResult<Vec<RevocationEntry>>;
+
+    /// The newest entry's number.
+    async fn position(&self) -> StoreResult<u64>;
+
+    // --- users ------------------------------------------------------------------------------
+
+    /// Adds a user; the canonical username must be free.
+    async fn add_user(&self, user: &User) -> StoreResult<Added>;
+
+    /// By id.
+    async fn user(&self, id: UserId) -> StoreResult<Option<User>>;
+
+    /// By username, in its canonical form.
+    async fn find_user_by_name(&self, canonical: &str) -> StoreResult<Option<User>>;
+
+    /// Users by canonical name.
+    async fn users(&self, filter: &UserFilter, page: &Page<String>) -> StoreResult<Vec<User>>;
+
+    /// Changes a user. A change that must end what the user has (all but [`UserChange::Enable`]
+    /// and a widening of roles) moves the stamp on and writes the log entry in the same
+    /// transaction; the receipt says what it ended. `None`: no such user.
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: &UserChange,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>>;
+
+    // --- clients ----------------------------------------------------------------------------
+
+    /// Adds a client; the id must be free.
+    async fn add_client(&self, client: &Client) -> StoreResult<Added>;
+
+    /// By id.
+    async fn client(&self, id: &ClientId) -> StoreResult<Option<Client>>;
+
+    /// Clients by id.
+    async fn clients(&self, filter: &ClientFilter, page: &Page<ClientId>) -> StoreResult<Vec<Client>>;
+
+    /// Replaces a client's settings and secrets if its revision is still `revision`; the revision
+    /// moves on. `false`: it changed meanwhile, or is gone; nothing was changed.
+    async fn replace_client(&self, client: &Client, revision: u64) -> StoreResult<bool>;
+
+    /// Enables or disables a client. Disabling ends its sessions and access tokens for good: they
+    /// do not come back when it is enabled again. `None`: no such client.
+    async fn set_client_enabled(
+        &self,
+        id: &ClientId,
+        enabled: bool,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>>;
+
+    /// Removes a client and ends all that it has. `None`: no such client.
+    async fn remove_client(
+        &self,
+        id: &ClientId,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>>;
+
+    // --- keys -------------------------------------------------------------------------------
+
+    /// All keys that have not been removed.
+    async fn keys(&self) -> StoreResult<Vec<KeyRecord>>;
+
+    /// Adds a key; `Exists` says that another node made the same number first.
+    async fn add_key(&self, key: &KeyRecord) -> StoreResult<Added>;
+
+    /// Sets when a key stops being needed for verification.
+    async fn retire_key(&self, id: &str, expires_at: Timestamp) -> StoreResult<()>;
+
+    /// Removes keys that expired before `now`; says how many.
+    async fn remove_expired_keys(&self, now: Timestamp) -> StoreResult<u64>;
+
+    // --- events -----------------------------------------------------------------------------
+
+    /// Adds an event. For what no other call records.
+    async fn add_event(&self, event: &Event) -> StoreResult<()>;
+
+    /// Events, oldest first when a session is named, else newest first; keyed by number.
+    async fn events(&self, filter: &EventFilter, page: &Page<u64>) -> StoreResult<Vec<Event>>;
+
+    // --- upkeep -----------------------------------------------------------------------------
+
+    /// Removes, in a step of at most `limit` rows, sessions past their absolute expiry, log
+    /// entries that have expired and events older than `events_before`. Says how many rows went.
+    async fn purge(&self, now: Timestamp, events_before: Timestamp, limit: u32) -> StoreResult<u64>;
+
+    /// Ends every session and token minted so far: the epoch rule after a restored backup.
+    /// Unlike a revocation of everything it also outdates tokens that this store never saw.
+    async fn begin_epoch(&self, now: Timestamp, keep_until: Timestamp) -> StoreResult<()>;
+
+    /// Rows of one table as JSON objects, in a stable order, for backup; see `backup.rs`.
+    async fn export(&self, table: &str, after: u64, limit: u32) -> StoreResult<Vec<serde_json::Value>>;
+
+    /// Adds exported rows to an empty table.
+    async fn import(&self, table: &str, rows: &[serde_json::Value]) -> StoreResult<()>;
+
+    /// A number that changes whenever clients, keys or the revocation log change on any node, so
+    /// that caches know when to look again.
+    async fn version(&self) -> StoreResult<u64>;
+
+    /// Returns when another node has changed something, or after `wait` at the latest.
+    async fn changed(&self, wait: std::time::Duration);
+
+    /// Finishes what was begun and lets go of the store: for shutdown.
+    async fn close(&self);
+}
