@@ -108,6 +108,9 @@ pub struct ClientSettings {
     pub overlap_ms: u64,
     /// Lifetimes that differ from the kind's.
     pub lifetimes: LifetimeSettings,
+    /// The longest lifetime, in seconds, that its access tokens ever had: revocation-log entries
+    /// about it are kept this long.
+    pub longest_access: u64,
     /// Permits access tokens that live longer than an hour.
     pub allow_long_access_tokens: bool,
     /// May introspect any token, not only those for its audience.

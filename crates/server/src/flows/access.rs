@@ -1,0 +1,131 @@
+//! Making access tokens (RFC 9068), the same claims in each format.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_wire::{AccessClaims, AccessToken, Audience, Scope};
+
+use super::{FlowError, FlowResult};
+use crate::app::App;
+use crate::store::{Client, Standing, TokenFormat};
+use crate::time::Timestamp;
+
+/// Whom an access token acts for.
+#[derive(Debug, Clone, Copy)]
+pub enum Actor<'a> {
+    /// The user of a session.
+    User(&'a Standing),
+    /// The client itself; the number of the newest revocation.
+    Client(u64),
+}
+
+/// Makes an access token and says how long it lives.
+///
+/// # Errors
+/// Only when no key can make it, which is a bug.
+pub fn mint(
+    app: &App,
+    client: &Client,
+    actor: Actor<'_>,
+    scope: Scope,
+    audience: Vec<String>,
+    now: Timestamp,
+) -> FlowResult<(AccessToken, Duration)> {
+    let mut lifetime = app.policy.lifetimes_of(client).access;
+    if let Actor::User(standing) = actor {
+        // Authority never outlives the session (RFC 9700 section 4.14.2).
+        lifetime = lifetime.min(standing.session.expires_at.since(now));
+    }
+    let claims = claims(app, client, actor, scope, audience, now, lifetime);
+    let keys = app.keys.snapshot();
+    let token = match client.settings.token_format {
+        TokenFormat::Jwt => {
+            keys.sign(client.settings.signing_alg.unwrap_or(app.policy.signing_algorithm), &claims, now)
+        }
+        TokenFormat::Opaque => keys.seal_opaque(&claims, now),
+    };
+    match token {
+        Ok(token) => Ok((token, lifetime)),
+        Err(error) => {
+            tracing::error!(%error, "an access token could not be made");
+            Err(FlowError::Internal("an access token could not be made"))
+        }
+    }
+}
+
+/// The audience of a token: what was granted, what the client still has, and what was asked for.
+/// With nothing left the token is for the issuer itself and opens no API.
+pub fn audience(granted: &[String], registered: &[String], asked: &[String]) -> Vec<String> {
+    let allowed = |audience: &&String| {
+        registered.contains(audience) && (asked.is_empty() || asked.contains(audience))
+    };
+    granted.iter().filter(allowed).cloned().collect()
+}
+
+/// Until when a revocation-log entry must be kept: when the last access token that it could
+/// concern has expired. Without a client, any client's.
+pub fn keep_until(app: &App, client: Option<&Client>, now: Timestamp) -> Timestamp {
+    let longest = match client {
+        Some(client) => Duration::from_secs(client.settings.longest_access),
+        None => app.longest_access(),
+    };
+    now.plus(longest)
+}
+
+fn claims(
+    app: &App,
+    client: &Client,
+    actor: Actor<'_>,
+    scope: Scope,
+    mut audience: Vec<String>,
+    now: Timestamp,
+    lifetime: Duration,
+) -> AccessClaims {
+    let aud = match audience.len() {
+        0 => Audience::One(app.policy.issuer.clone()),
+        1 => Audience::One(audience.swap_remove(0)),
+        _ => Audience::Many(audience),
+    };
+    let common = AccessClaims {
+        iss: app.policy.issuer.clone(),
+        sub: client.id.to_string(),
+        aud,
+        exp: now.plus(lifetime).seconds(),
+        iat: now.seconds(),
+        jti: URL_SAFE_NO_PAD.encode(crate::entropy::bytes::<16>()),
+        client_id: client.id.clone(),
+        scope,
+        rev: 0,
+        sid: None,
+        stv: None,
+        tenant: client.tenant.clone(),
+        auth_time: None,
+        acr: None,
+        amr: Vec::new(),
+        roles: Vec::new(),
+        username: None,
+        email: None,
+    };
+    match actor {
+        Actor::Client(position) => AccessClaims { rev: position, ..common },
+        Actor::User(standing) => {
+            let Standing { session, user, position, .. } = standing;
+            let wants = |claim: &str| client.settings.extra_claims.iter().any(|c| c == claim);
+            AccessClaims {
+                sub: session.user.to_string(),
+                rev: *position,
+                sid: Some(session.id),
+                stv: Some(session.user_stamp),
+                tenant: user.tenant.clone(),
+                auth_time: Some(session.auth_time.seconds()),
+                acr: session.acr.clone(),
+                amr: session.amr.clone(),
+                roles: user.roles.clone(),
+                username: wants("username").then(|| user.username.clone()),
+                email: user.email.clone().filter(|_| wants("email")),
+                ..common
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Introspection (RFC 7662). Of a token that the caller cannot use or may not see, the answer is
+//! `active: false` and nothing else.
+
+use countersign_wire::{AccessClaims, IntrospectionAnswer, RefreshFacts};
+
+use super::clients::{AuthenticatedClient, Credentials};
+use super::{FlowResult, Refusal};
+use crate::app::App;
+use crate::store::LivenessQuery;
+use crate::time::Timestamp;
+
+/// How often the caller's record is read again when it changes meanwhile.
+const MAX_ROUNDS: usize = 4;
+
+/// Answers what a token is to this caller, now.
+///
+/// # Errors
+/// A caller that may not ask, or the store's silence.
+pub async fn run(app: &App, credentials: &Credentials, token: &str, now: Timestamp) -> FlowResult<IntrospectionAnswer> {
+    let mut caller = app.clients.authenticate_enabled(credentials, now).await?;
+    for _ in 0..MAX_ROUNDS {
+        // RFC 7662 section 2.1: the endpoint requires authorisation, and a public client has none.
+        if caller.settings().public {
+            return Err(Refusal::IntrospectionNotAllowed.into());
+        }
+        match look(app, &caller, token, now).await? {
+            Some(answer) => return Ok(answer),
+            None => {
+                caller = app.clients.authenticate_anew(credentials, now).await?;
+                if !caller.client().enabled {
+                    return Err(Refusal::ClientDisabled.into());
+                }
+            }
+        }
+    }
+    Err(crate::store::StoreError::Unavailable("the client keeps changing".to_owned()).into())
+}
+
+/// `None`: the caller's record is stale.
+async fn look(
+    app: &App,
+    caller: &AuthenticatedClient,
+    token: &str,
+    now: Timestamp,
+) -> FlowResult<Option<IntrospectionAnswer>> {
+    let keys = app.keys.snapshot();
+    if let Ok(presented) = keys.open_refresh(token) {
+        return refresh_token(app, caller, &presented, now).await.map(Some);
+    }
+    let Some(claims) = open_access_token(app, token) else {
+        return Ok(Some(IntrospectionAnswer::inactive()));
+    };
+    if claims.exp <= now.seconds() || !may_see(caller, &claims) {
+        return Ok(Some(IntrospectionAnswer::inactive()));
+    }
+    let liveness = app
+        .store
+        .liveness(&LivenessQuery {
+            caller: Some((caller.id().clone(), caller.revision())),
+            session: claims.sid.zip(claims.stv),
+            client: claims.client_id.clone(),
+            position: claims.rev,
+            jti: claims.jti.clone(),
+            now,
+        })
+        .await?;
+    if !liveness.caller_current {
+        return Ok(None);
+    }
+    Ok(Some(if liveness.live {
+        IntrospectionAnswer::access(claims)
+    } else {
+        IntrospectionAnswer::inactive()
+    }))
+}
+
+/// The claims of an access token that we made, in whichever format. Expiry is the caller's to check.
+pub(super) fn open_access_token(app: &App, token: &str) -> Option<AccessClaims> {
+    let keys = app.keys.snapshot();
+    match keys.open_opaque(token) {
+        Some(claims) => (claims.iss == app.policy.issuer).then_some(claims),
+        None => keys.open_jwt(token, &app.policy.issuer).ok(),
+    }
+}
+
+/// RFC 7662 section 2.2: a token is shown to those it is meant for: the client that holds it, the
+/// resource server that is its audience, or one with the explicit permission.
+fn may_see(caller: &AuthenticatedClient, claims: &AccessClaims) -> bool {
+    caller.settings().introspect_any
+        || *caller.id() == claims.client_id
+        || claims.aud.contains(caller.id().as_str())
+        || caller.settings().audience.iter().any(|audience| claims.aud.contains(audience))
+}
+
+/// A refresh token is shown to its own client only.
+async fn refresh_token(
+    app: &App,
+    caller: &AuthenticatedClient,
+    presented: &crate::keys::PresentedRefresh,
+    now: Timestamp,
+) -> FlowResult<IntrospectionAnswer> {
+    let Some(standing) = app.store.standing(presented.session).await? else {
+        return Ok(IntrospectionAnswer::inactive());
+    };
+    let session = &standing.session;
+    let live = standing.is_live(now)
+        && session.nonce_hash == presented.nonce.hash()
+        && session.generation == presented.generation
+        && session.client == *caller.id();
+    if !live {
+        return Ok(IntrospectionAnswer::inactive());
+    }
+    Ok(IntrospectionAnswer::refresh(RefreshFacts {
+        client_id: session.client.to_string(),
+        sub: session.user.to_string(),
+        sid: session.id.to_string(),
+        scope: session.scope.clone(),
+        exp: session.idle_expires_at.seconds(),
+        iat: session.created_at.seconds(),
+        iss: app.policy.issuer.clone(),
+    }))
+}

@@ -1,0 +1,19 @@
+//! What the protocol decides: one file per flow, each with its `run` first and its pure judgement
+//! below. Flows know the store and the keys, and nothing of HTTP.
+
+pub mod access;
+pub mod clients;
+pub mod policy;
+mod refusal;
+pub mod refresh;
+
+pub use refusal::{FlowError, FlowResult, Refusal};
+
+/// Where a request came from, in words.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The network: an IPv4 /24 or an IPv6 /48.
+    pub network: String,
+    /// The user agent, shortened.
+    pub agent: String,
+}
