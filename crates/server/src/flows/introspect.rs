@@ -83,13 +83,12 @@ pub(super) fn open_access_token(app: &App, token: &str) -> Option<AccessClaims> 
     }
 }
 
-/// RFC 7662 section 2.2: a token is shown to those it is meant for: the client that holds it, the
-/// resource server that is its audience, or one with the explicit permission.
+/// RFC 7662 section 2.2: a token is shown to the client that holds it and to the API that it is
+/// meant for.
 fn may_see(caller: &AuthenticatedClient, claims: &AccessClaims) -> bool {
-    caller.settings().introspect_any
-        || *caller.id() == claims.client_id
+    *caller.id() == claims.client_id
         || claims.aud.contains(caller.id().as_str())
-        || caller.settings().audience.iter().any(|audience| claims.aud.contains(audience))
+        || caller.settings().introspects.iter().any(|api| api == "*" || claims.aud.contains(api))
 }
 
 /// A refresh token is shown to its own client only.

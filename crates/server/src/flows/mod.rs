@@ -2,10 +2,14 @@
 //! below. Flows know the store and the keys, and nothing of HTTP.
 
 pub mod access;
+pub mod client_credentials;
 pub mod clients;
+pub mod introspect;
 pub mod policy;
 mod refusal;
 pub mod refresh;
+pub mod revocation;
+pub mod sessions;
 
 pub use refusal::{FlowError, FlowResult, Refusal};
 

@@ -11,7 +11,7 @@ use countersign_wire::{ClientId, IdempotencyKey, RefreshToken, Scope, TokenAnswe
 
 use super::access::{self, Actor};
 use super::clients::{AuthenticatedClient, Credentials};
-use super::{FlowError, FlowResult, Refusal};
+use super::{FlowError, FlowResult, Refusal, revocation};
 use crate::app::App;
 use crate::flows::Origin;
 use crate::keys::{PresentedRefresh, RefreshTokenError, retry_hash};
@@ -131,8 +131,7 @@ pub async fn run(
                     presented = presented.generation, current = standing.session.generation,
                     "a spent refresh token was presented; the session is ended"
                 );
-                let keep_until = access::keep_until(app, Some(client.client()), now);
-                app.revoke(&Target::Session(presented.session), reason, now, keep_until).await?;
+                revocation::end(app, &Target::Session(presented.session), reason, now).await?;
                 return Err(Refusal::Reuse(reason).into());
             }
             Verdict::Refuse(refusal) => {

@@ -113,8 +113,8 @@ pub struct ClientSettings {
     pub longest_access: u64,
     /// Permits access tokens that live longer than an hour.
     pub allow_long_access_tokens: bool,
-    /// May introspect any token, not only those for its audience.
-    pub introspect_any: bool,
+    /// The audiences whose tokens it may introspect, because it is that API; `*` is every one.
+    pub introspects: Vec<String>,
     /// Personal data to put into access tokens: `username`, `email`.
     pub extra_claims: Vec<String>,
 }
