@@ -1,13 +1,5 @@
 //! Countersign: a token authority. The library behind the one binary.
 
-pub mod app;
-pub mod config;
 pub mod entropy;
-pub mod flows;
-pub mod http;
-pub mod keys;
-pub mod metrics;
-pub mod passwords;
 pub mod store;
-pub mod telemetry;
 pub mod time;
