@@ -1,0 +1,59 @@
+//! Every public route on one screen.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use http::{HeaderName, Method, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::{Public, demo, health, introspect, leaked, lifetimes, metadata, revoke, token};
+
+/// The public listener's routes.
+pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
+    let routes = Router::new()
+        .route("/oauth/introspect", post(introspect::introspection))
+        .route("/leaked-tokens", post(leaked::report))
+        .route("/docs/lifetimes", get(lifetimes::page))
+        .merge(for_registered_origins(&public))
+        .merge(for_every_origin())
+        .with_state(public.clone())
+        .merge(health::routes(public.app.clone()));
+    match demo {
+        Some(demo) => routes.merge(demo::routes(public, demo)),
+        None => routes,
+    }
+}
+
+/// What browser applications call: from the origins of the registered redirect URIs and those
+/// that the operator lists (RFC 9700 section 4.17), never with cookies.
+fn for_registered_origins(public: &Arc<Public>) -> Router<Arc<Public>> {
+    let app = public.app.clone();
+    let allowed = AllowOrigin::predicate(move |origin, _| {
+        origin.to_str().is_ok_and(|origin| app.is_registered_origin(origin))
+    });
+    let cors = CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .max_age(std::time::Duration::from_secs(600));
+    Router::new()
+        .route("/oauth/token", post(token::token))
+        .route("/oauth/revoke", post(revoke::revoke))
+        .layer(cors)
+}
+
+/// Public documents.
+fn for_every_origin() -> Router<Arc<Public>> {
+    let cors = CorsLayer::new().allow_origin(tower_http::cors::Any).allow_methods([Method::GET]);
+    Router::new()
+        .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
+        .route("/.well-known/jwks.json", get(metadata::jwks))
+        .route("/docs/lifetimes.json", get(lifetimes::document))
+        .layer(cors)
+}

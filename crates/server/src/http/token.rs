@@ -1,0 +1,116 @@
+//! `POST /oauth/token` (RFC 6749 section 3.2).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use countersign_wire::{Grant, IdempotencyKey, TokenAnswer, TokenRequest};
+use http::HeaderMap;
+
+use super::Public;
+use super::error::OAuthError;
+use super::request::{self, Accepts, OAuthRequest};
+use crate::flows::refresh::{Outcome, RefreshRequest};
+use crate::flows::{FlowError, Refusal, client_credentials, refresh};
+use crate::metrics::{GrantLabel, OutcomeLabel, RefreshOutcome};
+use crate::time::Timestamp;
+
+/// Longest `Idempotency-Key`, in bytes.
+const MAX_IDEMPOTENCY_KEY: usize = 128;
+
+/// Answers a token request.
+pub async fn token(State(public): State<Arc<Public>>, request: Request) -> Response {
+    let now = public.app.clock.now();
+    let request = match request::read(request, Accepts::FormOrJson, public.body_limits).await {
+        Ok(request) => request,
+        Err(unreadable) => return unreadable.into_response(),
+    };
+    let (grant, answer) = match TokenRequest::parse(&request.parameters) {
+        Ok(parsed) => answer(&public, &request, parsed, now).await,
+        Err(body) => (GrantLabel::Unknown, Err(Refusal::Request(body).into())),
+    };
+    match answer {
+        Ok(answer) => {
+            public.app.metrics.token_request(grant, OutcomeLabel::Ok);
+            Json(answer).into_response()
+        }
+        Err(error) => {
+            public.app.metrics.token_request(grant, outcome_label(&error));
+            OAuthError::new(&error, request.basic()).into_response()
+        }
+    }
+}
+
+async fn answer(
+    public: &Public,
+    request: &OAuthRequest,
+    parsed: TokenRequest,
+    now: Timestamp,
+) -> (GrantLabel, Result<TokenAnswer, FlowError>) {
+    let app = &public.app;
+    match parsed.grant {
+        Grant::ClientCredentials => {
+            let answer = client_credentials::run(
+                app,
+                &request.credentials,
+                parsed.scope.as_ref(),
+                &parsed.resources,
+                now,
+            );
+            (GrantLabel::ClientCredentials, answer.await)
+        }
+        Grant::RefreshToken(token) => {
+            let idempotency_key = match idempotency_key(&request.headers) {
+                Ok(key) => key,
+                Err(refusal) => return (GrantLabel::RefreshToken, Err(refusal.into())),
+            };
+            let refresh = RefreshRequest {
+                token,
+                scope: parsed.scope,
+                resources: parsed.resources,
+                idempotency_key,
+                origin: request.origin.clone(),
+            };
+            let result = refresh::run(app, &request.credentials, &refresh, now).await;
+            if let Some(outcome) = refresh_outcome(&result) {
+                app.metrics.refreshed(outcome);
+            }
+            (GrantLabel::RefreshToken, result.map(|(answer, _)| answer))
+        }
+    }
+}
+
+/// The retry proof (draft-ietf-httpapi-idempotency-key-header): 1 to 128 visible characters, with
+/// or without the quotes that a structured header would have.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusal> {
+    let wrong = || Refusal::invalid_request("Idempotency-Key must be one header of 1 to 128 visible characters");
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().map_err(|_| wrong())?.trim_matches('"');
+    let visible = text.bytes().all(|b| (0x21..=0x7E).contains(&b));
+    if values.next().is_some() || text.is_empty() || text.len() > MAX_IDEMPOTENCY_KEY || !visible {
+        return Err(wrong());
+    }
+    Ok(Some(IdempotencyKey::new(text.to_owned())))
+}
+
+/// `None` for a store that gave no answer: nothing is known to have come of the refresh.
+fn refresh_outcome(result: &Result<(TokenAnswer, Outcome), FlowError>) -> Option<RefreshOutcome> {
+    match result {
+        Ok((_, Outcome::Rotated)) => Some(RefreshOutcome::Rotated),
+        Ok((_, Outcome::Replayed)) => Some(RefreshOutcome::Replayed),
+        Err(FlowError::Refused(Refusal::Reuse(_))) => Some(RefreshOutcome::Reuse),
+        Err(FlowError::Refused(Refusal::SessionIdle | Refusal::SessionExpired)) => Some(RefreshOutcome::Expired),
+        Err(FlowError::Refused(_)) => Some(RefreshOutcome::Refused),
+        Err(FlowError::Store(_) | FlowError::Internal(_)) => None,
+    }
+}
+
+fn outcome_label(error: &FlowError) -> OutcomeLabel {
+    match error {
+        FlowError::Refused(_) => OutcomeLabel::Refused,
+        FlowError::Store(_) => OutcomeLabel::Unavailable,
+        FlowError::Internal(_) => OutcomeLabel::Error,
+    }
+}
