@@ -1,0 +1,58 @@
+//! The claims (RFC 7519 section 4, RFC 9068 section 2.2), read once the signature is known to be
+//! good.
+
+use countersign_wire::AccessClaims;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::Rejection;
+
+/// The claims, and `nbf`, which Countersign does not issue but a token may have.
+pub(crate) fn parse(json: &[u8]) -> Result<(AccessClaims, Option<u64>), Rejection> {
+    let claims: AccessClaims = serde_json::from_slice(json).map_err(|_| diagnose(json))?;
+    let NotBefore { nbf } = serde_json::from_slice(json).map_err(|_| Rejection::ClaimForm("nbf"))?;
+    Ok((claims, nbf))
+}
+
+#[derive(Deserialize)]
+struct NotBefore {
+    // Through `u64`, so that `null` is a wrong type and not an absence.
+    #[serde(default, deserialize_with = "present")]
+    nbf: Option<u64>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    u64::deserialize(deserializer).map(Some)
+}
+
+/// The required claims with the test of their form.
+const REQUIRED: [(&str, fn(&Value) -> bool); 9] = [
+    ("iss", Value::is_string),
+    ("sub", Value::is_string),
+    ("aud", is_audience),
+    ("exp", Value::is_u64),
+    ("iat", Value::is_u64),
+    ("jti", Value::is_string),
+    ("client_id", |v| v.as_str().is_some_and(|s| s.parse::<countersign_wire::ClientId>().is_ok())),
+    ("scope", |v| v.as_str().is_some_and(|s| s.parse::<countersign_wire::Scope>().is_ok())),
+    ("rev", Value::is_u64),
+];
+
+fn is_audience(value: &Value) -> bool {
+    value.is_string() || value.as_array().is_some_and(|all| all.iter().all(Value::is_string))
+}
+
+/// Says which claim is to blame: the slow path, taken only when the claims could not be read.
+fn diagnose(json: &[u8]) -> Rejection {
+    let Ok(Value::Object(members)) = serde_json::from_slice(json) else {
+        return Rejection::Claims;
+    };
+    for (name, formed) in REQUIRED {
+        match members.get(name) {
+            None => return Rejection::MissingClaim(name),
+            Some(value) if !formed(value) => return Rejection::ClaimForm(name),
+            Some(_) => {}
+        }
+    }
+    Rejection::Claims
+}

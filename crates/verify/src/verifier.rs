@@ -1,0 +1,102 @@
+//! The check of an access token: RFC 9068 section 4, RFC 8725 section 3.
+
+use std::time::Duration;
+
+use countersign_wire::{AccessClaims, JwkSet};
+
+use crate::{InvalidKey, Rejection, VerifyingKeys, payload};
+
+/// Why no verifier was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidVerifier {
+    /// Tokens are always compared with an issuer.
+    #[error("the issuer is empty: give the exact text of the server's issuer")]
+    NoIssuer,
+    /// Tokens are always compared with an audience: one for another resource server is not for us.
+    #[error("the audience is empty: give the name by which this resource server is known to the issuer")]
+    NoAudience,
+    /// Without a key every token would be refused.
+    #[error("the key set is empty")]
+    NoKeys,
+    /// A key of the set cannot be used.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// More leeway than [`Verifier::MAX_LEEWAY`].
+    #[error("the leeway is longer than {} seconds", Verifier::MAX_LEEWAY.as_secs())]
+    Leeway,
+}
+
+/// Checks tokens of one issuer for one audience.
+#[derive(Debug)]
+pub struct Verifier {
+    issuer: String,
+    audience: String,
+    keys: VerifyingKeys,
+    leeway: u64,
+}
+
+impl Verifier {
+    /// Longest token that is looked at, in bytes.
+    pub const MAX_TOKEN_LEN: usize = 8 * 1024;
+    /// Most seconds that clocks may differ by.
+    pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
+
+    /// A verifier without leeway. Issuer and audience are compared as exact text.
+    ///
+    /// # Errors
+    /// When the issuer, the audience or the key set is empty or a key cannot be used.
+    pub fn new(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        keys: JwkSet,
+    ) -> Result<Self, InvalidVerifier> {
+        let (issuer, audience) = (issuer.into(), audience.into());
+        if issuer.is_empty() {
+            return Err(InvalidVerifier::NoIssuer);
+        }
+        if audience.is_empty() {
+            return Err(InvalidVerifier::NoAudience);
+        }
+        if keys.keys.is_empty() {
+            return Err(InvalidVerifier::NoKeys);
+        }
+        Ok(Self { issuer, audience, keys: VerifyingKeys::new(&keys)?, leeway: 0 })
+    }
+
+    /// Lets tokens live this much longer, and begin this much earlier, for clocks that differ.
+    ///
+    /// # Errors
+    /// When it is longer than [`Self::MAX_LEEWAY`].
+    pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, InvalidVerifier> {
+        if leeway > Self::MAX_LEEWAY {
+            return Err(InvalidVerifier::Leeway);
+        }
+        self.leeway = leeway.as_secs();
+        Ok(self)
+    }
+
+    /// Checks a token as it came with `Authorization: Bearer`, at a time in seconds since 1970.
+    ///
+    /// # Errors
+    /// The one [`Rejection`] that says why the token is not good.
+    pub fn verify(&self, token: &str, now_seconds: u64) -> Result<AccessClaims, Rejection> {
+        let signed = self.keys.signed_payload(token)?;
+        let (claims, not_before) = payload::parse(&signed)?;
+        // RFC 9068 section 4: the issuer by exact text, then the audience.
+        if claims.iss != self.issuer {
+            return Err(Rejection::Issuer);
+        }
+        if !claims.aud.contains(&self.audience) {
+            return Err(Rejection::Audience);
+        }
+        // RFC 7519 section 4.1.4: on or after `exp` the token is not accepted.
+        if now_seconds >= claims.exp.saturating_add(self.leeway) {
+            return Err(Rejection::Expired);
+        }
+        // RFC 7519 section 4.1.5.
+        if not_before.is_some_and(|nbf| nbf > now_seconds.saturating_add(self.leeway)) {
+            return Err(Rejection::NotYetValid);
+        }
+        Ok(claims)
+    }
+}
