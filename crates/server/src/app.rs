@@ -1,20 +1,17 @@
 //! The one state that a handler may ask for.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::flows::clients::Clients;
 use crate::flows::policy::{MAX_ACCESS, Policy};
-use crate::keys::Keys;
+use crate::keys::{Keys, KeysError};
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::store::{ClientFilter, Page, Store, StoreError, StoreResult};
 use crate::time::{Clock, Timestamp};
-
-/// Shortest time between two reloads of the keys that requests ask for, in milliseconds: tokens
-/// with made-up key numbers must not make work.
-const RELOAD_PAUSE_MS: i64 = 1_000;
 
 /// Everything that a request needs.
 pub struct App {
@@ -33,7 +30,7 @@ pub struct App {
     /// The counters.
     pub metrics: Arc<Metrics>,
     longest_access: AtomicU64,
-    keys_reloaded: AtomicI64,
+    origins: RwLock<HashSet<String>>,
 }
 
 impl App {
@@ -58,7 +55,7 @@ impl App {
             passwords,
             metrics,
             longest_access: AtomicU64::new(0),
-            keys_reloaded: AtomicI64::new(i64::MIN),
+            origins: RwLock::default(),
         });
         app.look_again().await?;
         Ok(app)
@@ -70,13 +67,17 @@ impl App {
     /// The store's.
     pub async fn look_again(&self) -> StoreResult<()> {
         self.clients.forget_all();
-        self.keys.reload().await?;
+        self.keys.reload().await.map_err(keys_error)?;
+        let mut origins: HashSet<String> = self.policy.cors_origins.iter().cloned().collect();
         let mut longest = MAX_ACCESS.as_secs();
         let mut page = Page { after: None, limit: 500 };
         loop {
             let clients = self.store.clients(&ClientFilter::default(), &page).await?;
             for client in &clients {
                 longest = longest.max(client.settings.longest_access);
+                if client.enabled && client.settings.public {
+                    origins.extend(client.settings.redirect_uris.iter().filter_map(|uri| origin_of(uri)));
+                }
             }
             match clients.last() {
                 Some(last) => page.after = Some(last.id.clone()),
@@ -84,6 +85,7 @@ impl App {
             }
         }
         self.longest_access.store(longest, Ordering::Relaxed);
+        *self.origins.write().unwrap_or_else(PoisonError::into_inner) = origins;
         Ok(())
     }
 
@@ -92,19 +94,39 @@ impl App {
         Duration::from_secs(self.longest_access.load(Ordering::Relaxed))
     }
 
-    /// Reads the keys again because a token names one that is not known here. Asked for again
-    /// within a second, this says that nothing is known instead.
+    /// Reads the keys again because a token names one that is not known here.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; and the same when they were read a moment ago, since an unknown key is no "no".
     pub async fn reload_keys(&self, now: Timestamp) -> StoreResult<()> {
-        let last = self.keys_reloaded.load(Ordering::Relaxed);
-        let due = now.0.saturating_sub(last) >= RELOAD_PAUSE_MS || now.0 < last;
-        let mine = due
-            && self.keys_reloaded.compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if !mine {
-            return Err(StoreError::Unavailable("keys were read a moment ago".to_owned()));
+        match self.keys.look_again(now).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::Unavailable("keys were read a moment ago".to_owned())),
+            Err(error) => Err(keys_error(error)),
         }
-        self.keys.reload().await
     }
+
+    /// Whether browsers on this origin may call the token and revocation endpoints.
+    pub fn is_registered_origin(&self, origin: &str) -> bool {
+        self.origins.read().unwrap_or_else(PoisonError::into_inner).contains(origin)
+    }
+
+    /// Whether the store answers.
+    pub async fn is_store_up(&self) -> bool {
+        self.store.ping().await.is_ok()
+    }
+}
+
+/// A failure of the keys is the store's, or the store's content's.
+fn keys_error(error: KeysError) -> StoreError {
+    match error {
+        KeysError::Store(error) => error,
+        other => StoreError::Broken(other.to_string()),
+    }
+}
+
+/// The origin of a redirect URI (RFC 6454), when it is one that browsers have.
+fn origin_of(redirect_uri: &str) -> Option<String> {
+    let url = url::Url::parse(redirect_uri).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
 }

@@ -78,8 +78,8 @@ async fn look(
 pub(super) fn open_access_token(app: &App, token: &str) -> Option<AccessClaims> {
     let keys = app.keys.snapshot();
     match keys.open_opaque(token) {
-        Some(claims) => (claims.iss == app.policy.issuer).then_some(claims),
-        None => keys.open_jwt(token, &app.policy.issuer).ok(),
+        Ok(claims) => (claims.iss == app.policy.issuer).then_some(claims),
+        Err(_) => keys.open_jwt(token, &app.policy.issuer).ok(),
     }
 }
 

@@ -2,15 +2,18 @@
 //! below. Flows know the store and the keys, and nothing of HTTP.
 
 pub mod access;
+pub mod bearer;
 pub mod client_credentials;
 pub mod clients;
 pub mod introspect;
+pub mod lifetimes;
 pub mod policy;
 mod refusal;
 pub mod refresh;
 pub mod revocation;
 pub mod sessions;
 
+pub use crate::store::{Reason, Target};
 pub use refusal::{FlowError, FlowResult, Refusal};
 
 /// Where a request came from, in words.

@@ -120,6 +120,8 @@ pub struct Policy {
     pub sessions_per_user: u32,
     /// How long a client's old secret works beside its new one.
     pub client_secret_overlap: Duration,
+    /// Origins that browsers may call from, besides those of public clients' redirect URIs.
+    pub cors_origins: Vec<String>,
 }
 
 /// Lifetimes by kind of client.
