@@ -43,6 +43,15 @@ impl OAuthError {
         }
     }
 
+    /// The answer to a request whose body could not be read.
+    pub fn unreadable(status: StatusCode, why: &dyn std::error::Error) -> Self {
+        let mut error = Self::plain(status, ErrorCode::InvalidRequest, "");
+        error.body.error_description = why.to_string();
+        // What is left of the body is not read: the connection cannot be used again.
+        error.headers.push((header::CONNECTION, HeaderValue::from_static("close")));
+        error
+    }
+
     fn refused(refusal: &Refusal, basic: bool) -> Self {
         tracing::info!(?refusal, "refused");
         let (status, code, text) = answer(refusal);

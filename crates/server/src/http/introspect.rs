@@ -14,7 +14,7 @@ use crate::flows::{Refusal, introspect};
 /// Answers an introspection request.
 pub async fn introspection(State(public): State<Arc<Public>>, request: Request) -> Response {
     let now = public.app.clock.now();
-    let request = match request::read(request, Accepts::Form, public.body_limits).await {
+    let request = match request::read(request, Accepts::Form, &public).await {
         Ok(request) => request,
         Err(unreadable) => return unreadable.into_response(),
     };

@@ -17,7 +17,7 @@ use crate::flows::{FlowError, Reason, Refusal, revocation};
 /// Takes a report: a form or a JSON object with `token`.
 pub async fn report(State(public): State<Arc<Public>>, request: Request) -> Response {
     let now = public.app.clock.now();
-    let parameters = match request::read_parameters(request, Accepts::FormOrJson, public.body_limits).await {
+    let parameters = match request::read_parameters(request, Accepts::FormOrJson, &public).await {
         Ok(parameters) => parameters,
         Err(unreadable) => return unreadable.into_response(),
     };

@@ -1,14 +1,16 @@
 //! What every OAuth endpoint takes out of a request: its parameters and the client's credentials.
 
 use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::GeneralPurpose;
-use base64::engine::general_purpose::{GeneralPurposeConfig, STANDARD};
+use base64::engine::general_purpose::GeneralPurposeConfig;
 use countersign_wire::{ClientSecret, Parameters};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 
-use super::body;
-use super::form;
+use super::body::{self, BodyError};
+use super::error::OAuthError;
+use super::{Public, form};
 use crate::flows::clients::Credentials;
 use crate::flows::{Origin, Refusal};
 
@@ -35,20 +37,34 @@ pub struct OAuthRequest {
 
 /// Why a request was not taken apart.
 pub enum Unreadable {
-    /// Too large or too slow: answered outside of OAuth's errors.
-    Body(StatusCode),
-    /// Answered with an OAuth error; `basic` as in [`super::error::OAuthError::new`].
-    Refused { refusal: Refusal, basic: bool },
+    /// Too large, too slow or broken.
+    Body(BodyError),
+    /// Refused.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// As in [`OAuthError::new`].
+        basic: bool,
+    },
+}
+
+impl IntoResponse for Unreadable {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Body(error) => OAuthError::unreadable(error.status(), &error).into_response(),
+            Self::Refused { refusal, basic } => OAuthError::new(&refusal.into(), basic).into_response(),
+        }
+    }
 }
 
 /// Reads a request of a client.
 ///
 /// # Errors
 /// See [`Unreadable`].
-pub async fn read(request: Request, accepts: Accepts, limits: BodyLimits) -> Result<OAuthRequest, Unreadable> {
+pub async fn read(request: Request, accepts: Accepts, public: &Public) -> Result<OAuthRequest, Unreadable> {
     let basic = request.headers().contains_key(header::AUTHORIZATION);
-    let origin = super::origin(&request);
-    let (parameters, headers) = read_body(request, accepts, limits).await?;
+    let origin = public.origin(&request);
+    let (parameters, headers) = read_body(request, accepts, public).await?;
     let credentials =
         credentials(&headers, &parameters).map_err(|refusal| Unreadable::Refused { refusal, basic })?;
     Ok(OAuthRequest { parameters, credentials, headers, origin })
@@ -61,15 +77,15 @@ pub async fn read(request: Request, accepts: Accepts, limits: BodyLimits) -> Res
 pub async fn read_parameters(
     request: Request,
     accepts: Accepts,
-    limits: BodyLimits,
+    public: &Public,
 ) -> Result<Parameters, Unreadable> {
-    read_body(request, accepts, limits).await.map(|(parameters, _)| parameters)
+    read_body(request, accepts, public).await.map(|(parameters, _)| parameters)
 }
 
 async fn read_body(
     request: Request,
     accepts: Accepts,
-    limits: BodyLimits,
+    public: &Public,
 ) -> Result<(Parameters, HeaderMap), Unreadable> {
     let basic = request.headers().contains_key(header::AUTHORIZATION);
     let refused = |refusal| Unreadable::Refused { refusal, basic };
@@ -79,7 +95,7 @@ async fn read_body(
         return Err(refused(Refusal::invalid_request("send parameters in the body, not in the URL")));
     }
     let kind = content_type(&parts.headers).map_err(refused)?;
-    let bytes = body::read(&parts.headers, body, limits).await.map_err(Unreadable::Body)?;
+    let bytes = body::read(body, &public.limits).await.map_err(Unreadable::Body)?;
     let parameters = match (kind, accepts) {
         (ContentType::Form, _) => form::parse_form(&bytes),
         (ContentType::Json, Accepts::FormOrJson) => form::parse_json(&bytes),
@@ -172,9 +188,4 @@ fn basic(header: &[u8]) -> Result<(String, String), Refusal> {
     let colon = decoded.iter().position(|b| *b == b':').ok_or_else(wrong)?;
     let half = |bytes: Option<&[u8]>| form::decode(bytes.unwrap_or_default()).map_err(|_| wrong());
     Ok((half(decoded.get(..colon))?, half(decoded.get(colon + 1..))?))
-}
-
-/// What `Basic` credentials look like, for tests and for `--dev`'s printed commands.
-pub fn basic_header(id: &str, secret: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }

@@ -15,7 +15,7 @@ use crate::flows::{FlowError, Refusal, revocation};
 /// is none (RFC 7009 section 2.2).
 pub async fn revoke(State(public): State<Arc<Public>>, request: Request) -> Response {
     let now = public.app.clock.now();
-    let request = match request::read(request, Accepts::Form, public.body_limits).await {
+    let request = match request::read(request, Accepts::Form, &public).await {
         Ok(request) => request,
         Err(unreadable) => return unreadable.into_response(),
     };

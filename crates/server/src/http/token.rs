@@ -22,7 +22,7 @@ const MAX_IDEMPOTENCY_KEY: usize = 128;
 /// Answers a token request.
 pub async fn token(State(public): State<Arc<Public>>, request: Request) -> Response {
     let now = public.app.clock.now();
-    let request = match request::read(request, Accepts::FormOrJson, public.body_limits).await {
+    let request = match request::read(request, Accepts::FormOrJson, &public).await {
         Ok(request) => request,
         Err(unreadable) => return unreadable.into_response(),
     };

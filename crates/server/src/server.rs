@@ -1,0 +1,264 @@
+//! The running service: puts the parts together, keeps house beside the requests, and stops
+//! without losing any.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_wire::AdminToken;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::config::{Database, Settings};
+use crate::flows::policy::Policy;
+use crate::http::{self, Public, listen};
+use crate::keys::{KeyEncryptionKey, KeySchedule, Keys};
+use crate::metrics::Metrics;
+use crate::passwords::Passwords;
+use crate::store::Store;
+use crate::store::postgres::PostgresStore;
+use crate::store::sqlite::SqliteStore;
+use crate::time::{Clock, SystemClock};
+
+mod dev;
+mod upkeep;
+
+/// The Unix socket in the data directory by which the command line reaches the server.
+pub const SOCKET: &str = "countersign.sock";
+/// The file in the data directory that holds the management listener's token.
+pub const ADMIN_TOKEN_FILE: &str = "admin-token";
+/// The file in the data directory that holds the key-encryption key.
+pub const KEK_FILE: &str = "kek";
+/// The file in the data directory that one process at a time holds.
+const LOCK_FILE: &str = "lock";
+
+/// Why the service does not run: a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ServerError(String);
+
+impl ServerError {
+    fn new(what: impl std::fmt::Display, error: impl std::fmt::Display) -> Self {
+        Self(format!("{what}: {error}"))
+    }
+}
+
+/// What was opened, with the lock on the data directory.
+pub struct Opened {
+    /// The application.
+    pub app: Arc<App>,
+    _lock: Option<File>,
+}
+
+/// Opens the store and the keys, without listening: for the command line when no server runs, and
+/// for [`run`].
+///
+/// # Errors
+/// A sentence that names what is wrong and how to mend it.
+pub async fn open(settings: &Settings) -> Result<Opened, ServerError> {
+    make_private_directory(&settings.data_dir)?;
+    let lock = match &settings.database {
+        Database::Sqlite(_) => Some(lock(&settings.data_dir)?),
+        Database::Postgres(_) => None,
+    };
+    let (store, clock) = open_store(settings).await?;
+    let kek = match &settings.key_encryption_key {
+        Some(key) => KeyEncryptionKey::from_bytes(key.expose()),
+        None => KeyEncryptionKey::load_or_create(&settings.data_dir.join(KEK_FILE))
+            .map_err(|error| ServerError(error.to_string()))?,
+    };
+    let now = clock.now();
+    let schedule = KeySchedule {
+        rotate_every: settings.keys.rotate_every,
+        publish_ahead: settings.keys.publish_ahead,
+        ..KeySchedule::default()
+    };
+    let keys = Keys::open(store.clone(), kek, schedule, now)
+        .await
+        .map_err(|error| ServerError::new("the keys could not be opened", error))?;
+    let passwords = Passwords::new(settings.limits.password_threads, settings.limits.password_queue);
+    let app = App::new(store, keys, clock, policy(settings), passwords, Arc::new(Metrics::new()))
+        .await
+        .map_err(|error| ServerError::new("the store could not be read", error))?;
+    Ok(Opened { app, _lock: lock })
+}
+
+/// Runs the service until it is told to stop.
+///
+/// # Errors
+/// A sentence that names what is wrong and how to mend it.
+pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
+    if dev && !(settings.listen.ip().is_loopback() && settings.management_listen.ip().is_loopback()) {
+        return Err(ServerError(format!(
+            "--dev has demo users without passwords and listens on loopback only, not on {}: leave --dev out, or \
+             set listen and management_listen to 127.0.0.1",
+            settings.listen
+        )));
+    }
+    let listener = bind(settings.listen, "listen").await?;
+    let management = bind(settings.management_listen, "management_listen").await?;
+    let settings = match listener.local_addr() {
+        Ok(address) => settings.bound_to(address),
+        Err(_) => settings,
+    };
+    let opened = open(&settings).await?;
+    let app = opened.app.clone();
+    let admin_token = admin_token(&settings)?;
+    let socket = bind_socket(&settings.data_dir.join(SOCKET))?;
+
+    let demo = if dev { Some(dev::seed(&app).await?) } else { None };
+    let public = Arc::new(Public::new(app.clone(), &settings));
+    let public_router = http::router::public(public, demo.as_ref().map(|demo| demo.api.clone()));
+    let public_router = http::layers::wrap(public_router, &app, &settings);
+    let management_router = http::layers::wrap(http::management(app.clone(), Some(admin_token)), &app, &settings);
+    let socket_router = http::layers::wrap(http::management(app.clone(), None), &app, &settings);
+
+    let (stop, stopping) = watch::channel(false);
+    let upkeep = tokio::spawn(upkeep::run(app.clone(), settings.events_keep, stopping.clone()));
+    let limits = listen::Limits::of(&settings);
+    let mut listeners = tokio::task::JoinSet::new();
+    listeners.spawn(listen::serve(listen::Listener::Tcp(listener), public_router, limits, stopping.clone()));
+    listeners.spawn(listen::serve(listen::Listener::Tcp(management), management_router, limits, stopping.clone()));
+    listeners.spawn(listen::serve(listen::Listener::Unix(socket), socket_router, limits, stopping));
+
+    tracing::info!(
+        listen = %settings.listen, management = %settings.management_listen, issuer = %settings.issuer,
+        store = %app.store.engine(), version = env!("CARGO_PKG_VERSION"), "ready"
+    );
+    if demo.is_some() {
+        dev::print(&settings);
+    }
+    told_to_stop().await;
+    tracing::info!("stopping: finishing the requests in flight");
+    let _ = stop.send(true);
+    while listeners.join_next().await.is_some() {}
+    let _ = upkeep.await;
+    app.store.close().await;
+    let _ = std::fs::remove_file(settings.data_dir.join(SOCKET));
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn open_store(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Clock>), ServerError> {
+    let failed = |error| ServerError::new(settings.database.describe(), error);
+    Ok(match &settings.database {
+        Database::Sqlite(path) => (SqliteStore::open(path).map_err(failed)?, Arc::new(SystemClock)),
+        Database::Postgres(url) => {
+            let store = PostgresStore::open(url.expose()).await.map_err(failed)?;
+            let clock = store.clock();
+            (store, clock)
+        }
+    })
+}
+
+fn policy(settings: &Settings) -> Policy {
+    Policy {
+        issuer: settings.issuer.clone(),
+        signing_algorithm: settings.signing_algorithm,
+        lifetimes: settings.lifetimes,
+        overlap: settings.rotation.overlap,
+        lockstep_threshold: settings.rotation.lockstep_threshold,
+        sessions_per_user: settings.sessions_per_user,
+        client_secret_overlap: settings.client_secret_overlap,
+        cors_origins: settings.cors_origins.clone(),
+    }
+}
+
+/// The configured admin token, or the one in the data directory, made on the first start.
+fn admin_token(settings: &Settings) -> Result<AdminToken, ServerError> {
+    if let Some(token) = &settings.admin_token {
+        return Ok(token.clone());
+    }
+    let path = settings.data_dir.join(ADMIN_TOKEN_FILE);
+    let failed = |error: std::io::Error| ServerError::new(path.display(), error);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(AdminToken::new(text.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            use base64::Engine as _;
+            use std::io::Write as _;
+            let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(crate::entropy::bytes::<32>());
+            let token = AdminToken::new(format!("csa_{secret}"));
+            let mut file = owner_only().create_new(true).open(&path).map_err(failed)?;
+            writeln!(file, "{}", token.expose()).and_then(|()| file.sync_all()).map_err(failed)?;
+            Ok(token)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn make_private_directory(path: &Path) -> Result<(), ServerError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| ServerError::new(format!("data_dir {} could not be made", path.display()), error))
+}
+
+/// One process at a time owns a SQLite store.
+fn lock(data_dir: &Path) -> Result<File, ServerError> {
+    let path = data_dir.join(LOCK_FILE);
+    let file = owner_only()
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| ServerError::new(path.display(), error))?;
+    file.try_lock().map_err(|_| {
+        ServerError(format!(
+            "another countersign process uses {}: stop it, or give this one another --data-dir",
+            data_dir.display()
+        ))
+    })?;
+    Ok(file)
+}
+
+fn owner_only() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+async fn bind(address: std::net::SocketAddr, key: &str) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| ServerError::new(format!("{key} {address} could not be opened"), error))
+}
+
+/// The socket of an earlier process may be left over. For SQLite the lock says that it is dead;
+/// for PostgreSQL it is asked.
+fn bind_socket(path: &Path) -> Result<UnixListener, ServerError> {
+    let failed = |error| ServerError::new(path.display(), error);
+    if path.exists() {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(ServerError(format!(
+                "another countersign process listens on {}: give this one another --data-dir",
+                path.display()
+            )));
+        }
+        std::fs::remove_file(path).map_err(failed)?;
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    Ok(listener)
+}
+
+/// SIGINT or SIGTERM.
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// How long the store may take to say that nothing changed.
+const WATCH_WAIT: Duration = Duration::from_secs(1);

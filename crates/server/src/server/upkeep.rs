@@ -1,0 +1,67 @@
+//! What is done beside the requests. Nothing about correctness waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::WATCH_WAIT;
+use crate::app::App;
+
+/// Time between two rounds of housekeeping.
+const EVERY: Duration = Duration::from_secs(60);
+/// Most rows removed in one step, so that refreshes never wait for a purge.
+const PURGE_STEP: u32 = 500;
+
+/// Runs until told to stop.
+pub(super) async fn run(app: Arc<App>, events_keep: Duration, mut stopping: watch::Receiver<bool>) {
+    let work = async {
+        tokio::join!(watch_for_changes(&app), keep_house(&app, events_keep));
+    };
+    tokio::select! {
+        () = work => {}
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+}
+
+/// Learns of other nodes' changes: clients, keys, the revocation log.
+async fn watch_for_changes(app: &App) {
+    let mut seen = None;
+    loop {
+        match app.store.version().await {
+            Ok(version) if seen != Some(version) => match app.look_again().await {
+                Ok(()) => seen = Some(version),
+                Err(error) => tracing::warn!(%error, "changes could not be read"),
+            },
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the store does not answer"),
+        }
+        app.store.changed(WATCH_WAIT).await;
+    }
+}
+
+async fn keep_house(app: &App, events_keep: Duration) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = app.clock.now();
+        if let Err(error) = app.keys.maintain(now).await {
+            tracing::error!(%error, "keys could not be looked after");
+        }
+        loop {
+            match app.store.purge(now, now.minus(events_keep), PURGE_STEP).await {
+                Ok(0) => break,
+                Ok(rows) => tracing::debug!(rows, "purged"),
+                Err(error) => {
+                    tracing::warn!(%error, "expired rows could not be purged");
+                    break;
+                }
+            }
+        }
+        match app.store.position().await {
+            Ok(position) => app.metrics.log_position(position),
+            Err(error) => tracing::warn!(%error, "the store does not answer"),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The public endpoints from outside, on both engines.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access_tokens;
+mod attacks;
+mod bad_input;
+mod client_authentication;
+mod introspection;
+mod metadata;
+mod refresh;
+mod revocation;

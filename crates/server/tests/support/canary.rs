@@ -1,0 +1,151 @@
+//! The canary: learns every secret that a server hands out, and fails the test when one turns up
+//! where it must not: whole, in pieces of eight characters, or encoded.
+
+use std::io::Write;
+use std::sync::{Mutex, OnceLock};
+
+use aho_corasick::AhoCorasick;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+/// Length of the pieces that are searched for.
+const PIECE: usize = 8;
+
+/// The secrets of one server.
+pub struct Canary {
+    secrets: Mutex<Vec<Vec<u8>>>,
+    logs_from: usize,
+}
+
+impl Canary {
+    /// Starts to capture logs at TRACE, once per process.
+    pub fn new() -> Self {
+        let logs = logs();
+        let logs_from = logs.0.lock().unwrap().len();
+        Self { secrets: Mutex::default(), logs_from }
+    }
+
+    /// Learns the secrets in an answer of the server.
+    pub fn learn(&self, body: &str) {
+        let Ok(value) = serde_json::from_str::<serde_json::Value>(body) else { return };
+        let mut secrets = self.secrets.lock().unwrap();
+        for member in ["access_token", "refresh_token", "client_secret"] {
+            let Some(secret) = value[member].as_str() else { continue };
+            for part in secret_parts(member, secret) {
+                secrets.extend(forms(&part));
+            }
+        }
+    }
+
+    /// Fails when any secret stands in what is given.
+    pub fn search(&self, place: &str, haystack: &[u8]) {
+        let secrets = self.secrets.lock().unwrap();
+        if secrets.is_empty() {
+            return;
+        }
+        let automaton = AhoCorasick::new(secrets.iter()).unwrap();
+        if let Some(found) = automaton.find(haystack) {
+            let from = found.start().saturating_sub(120);
+            let to = (found.end() + 120).min(haystack.len());
+            panic!(
+                "a secret stands in {place}: piece {:?} in …{}…",
+                String::from_utf8_lossy(&haystack[found.start()..found.end()]),
+                String::from_utf8_lossy(&haystack[from..to])
+            );
+        }
+    }
+
+    /// Searches what was logged since the canary began.
+    pub fn search_logs(&self) {
+        let logs = logs().0.lock().unwrap();
+        self.search("the logs", &logs[self.logs_from..]);
+    }
+}
+
+/// The parts of a secret that nobody else may know. The head of a refresh token names its key and
+/// session, and two parts of a JWT are public to its holder by design; what proves them is secret.
+fn secret_parts(member: &str, secret: &str) -> Vec<String> {
+    match (member, secret.split_once('_')) {
+        ("refresh_token", Some((_, body))) => vec![body[32..].to_owned()],
+        ("access_token", _) if secret.contains('.') => {
+            vec![secret.rsplit('.').next().unwrap().to_owned()]
+        }
+        (_, Some((_, body))) => vec![body[4..].to_owned()],
+        _ => vec![secret.to_owned()],
+    }
+}
+
+/// Pieces of a secret as text, and the whole of it in other encodings.
+fn forms(part: &str) -> Vec<Vec<u8>> {
+    let mut forms: Vec<Vec<u8>> =
+        part.as_bytes().chunks_exact(PIECE).map(<[u8]>::to_vec).collect();
+    if let Ok(raw) = URL_SAFE_NO_PAD.decode(part) {
+        forms.push(hex(&raw).into_bytes());
+        forms.push(hex(&raw).to_uppercase().into_bytes());
+        if raw.len() >= 16 {
+            // The tail is the proof itself: a mac, a tag or a signature.
+            forms.push(raw[raw.len() - 16..].to_vec());
+        }
+    }
+    forms.push(STANDARD.encode(part).into_bytes());
+    forms.push(URL_SAFE_NO_PAD.encode(part).into_bytes());
+    forms
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Everything logged by this process.
+struct Logs(Mutex<Vec<u8>>);
+
+fn logs() -> &'static Logs {
+    static LOGS: OnceLock<Logs> = OnceLock::new();
+    static SUBSCRIBED: OnceLock<()> = OnceLock::new();
+    let logs = LOGS.get_or_init(|| Logs(Mutex::default()));
+    SUBSCRIBED.get_or_init(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(|| LogWriter)
+            .init();
+    });
+    logs
+}
+
+struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        logs().0.lock().unwrap().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "a secret stands in the logs")]
+    fn a_logged_token_is_found() {
+        let canary = Canary::new();
+        let token = format!("rft_{}", "AbCdEfGhIjKlMnOpQrStUvWxYz012345".repeat(2));
+        canary.learn(&serde_json::json!({ "refresh_token": token }).to_string());
+        tracing::trace!(piece = &token[44..60], "a mistake");
+        canary.search_logs();
+    }
+
+    #[test]
+    #[should_panic(expected = "a secret stands in a file")]
+    fn an_encoded_token_is_found() {
+        let canary = Canary::new();
+        let token = format!("rft_{}", "AbCdEfGhIjKlMnOpQrStUvWxYz012345".repeat(2));
+        canary.learn(&serde_json::json!({ "refresh_token": token }).to_string());
+        canary.search("a file", STANDARD.encode(&token[36..]).as_bytes());
+    }
+}
