@@ -2,5 +2,8 @@
 
 pub mod config;
 pub mod entropy;
+pub mod http;
+pub mod metrics;
 pub mod store;
+pub mod telemetry;
 pub mod time;
