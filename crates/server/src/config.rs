@@ -138,13 +138,15 @@ pub struct Limits {
     pub body: usize,
     /// Bytes of a request's line and headers together.
     pub headers: usize,
-    /// From a request's first byte to its last header; also how long an idle connection is kept.
+    /// From a request's first byte to its last header; also from a connection's start to its first byte.
     pub header_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
     /// From a request's headers to the end of its body.
     pub body_timeout: Duration,
     /// From a request's headers to its answer's.
     pub request_timeout: Duration,
-    /// Connections open at once, over both listeners each.
+    /// Connections open at once, on each listener.
     pub connections: usize,
     /// Threads that hash passwords.
     pub password_threads: usize,

@@ -1,7 +1,15 @@
 //! Countersign: a token authority. The library behind the one binary.
 
+pub mod app;
 pub mod config;
 pub mod entropy;
+pub mod flows;
+pub mod http;
 pub mod keys;
+pub mod metrics;
+pub mod pages;
+pub mod passwords;
+pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod time;

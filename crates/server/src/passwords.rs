@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::{PasswordHasher, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use countersign_wire::Password;
 use tokio::sync::Semaphore;
 
@@ -36,7 +36,10 @@ pub struct Passwords {
 impl Passwords {
     /// A pool that makes at most `threads` hashes at once while at most `queue` more wait.
     pub fn new(threads: usize, queue: usize) -> Self {
-        Self { hashing: Arc::new(Semaphore::new(threads)), waiting: Arc::new(Semaphore::new(threads + queue)) }
+        Self {
+            hashing: Arc::new(Semaphore::new(threads)),
+            waiting: Arc::new(Semaphore::new(threads + queue)),
+        }
     }
 
     /// The hash of a password in PHC form.
@@ -63,8 +66,10 @@ fn hash_now(password: &Password) -> Result<String, PasswordError> {
     let (memory, passes, lanes) = COST;
     let params = Params::new(memory, passes, lanes, None).map_err(|_| PasswordError::Failed)?;
     let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let salt = SaltString::encode_b64(&crate::entropy::bytes::<16>()).map_err(|_| PasswordError::Failed)?;
-    let hash = hasher.hash_password(password.expose().as_bytes(), &salt).map_err(|_| PasswordError::Failed)?;
+    let salt = crate::entropy::bytes::<16>();
+    let hash: PasswordHash = hasher
+        .hash_password_with_salt(password.expose().as_bytes(), &salt)
+        .map_err(|_| PasswordError::Failed)?;
     Ok(hash.to_string())
 }
 

@@ -9,18 +9,21 @@ use std::time::Duration;
 
 use countersign_wire::AdminToken;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
 
 use crate::app::App;
-use crate::config::{Database, Settings};
+use crate::config::{self, Database, Settings};
 use crate::flows::policy::Policy;
-use crate::http::{self, Public, listen};
+use crate::flows::policy::{KindLifetimes, Lifetimes};
+use crate::http::layers::{self, Observer};
+use crate::http::listen::{self, Listener};
+use crate::http::shutdown::Shutdown;
+use crate::http::{Public, router};
 use crate::keys::{KeyEncryptionKey, KeySchedule, Keys};
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::store::Store;
-use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
+use crate::telemetry;
 use crate::time::{Clock, SystemClock};
 
 mod dev;
@@ -66,7 +69,8 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServerError> {
     };
     let (store, clock) = open_store(settings).await?;
     let kek = match &settings.key_encryption_key {
-        Some(key) => KeyEncryptionKey::from_bytes(key.expose()),
+        Some(key) => KeyEncryptionKey::from_bytes(key.expose())
+            .map_err(|_| ServerError("key_encryption_key is not 32 bytes".to_owned()))?,
         None => KeyEncryptionKey::load_or_create(&settings.data_dir.join(KEK_FILE))
             .map_err(|error| ServerError(error.to_string()))?,
     };
@@ -91,6 +95,7 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServerError> {
 /// # Errors
 /// A sentence that names what is wrong and how to mend it.
 pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
+    let telemetry = telemetry::start(&settings).map_err(|error| ServerError::new("logs", error))?;
     if dev && !(settings.listen.ip().is_loopback() && settings.management_listen.ip().is_loopback()) {
         return Err(ServerError(format!(
             "--dev has demo users without passwords and listens on loopback only, not on {}: leave --dev out, or \
@@ -110,19 +115,25 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     let socket = bind_socket(&settings.data_dir.join(SOCKET))?;
 
     let demo = if dev { Some(dev::seed(&app).await?) } else { None };
+    let observer = Arc::new(Observer {
+        metrics: app.metrics.clone(),
+        request_timeout: settings.limits.request_timeout,
+        spans: telemetry.exports_spans(),
+    });
     let public = Arc::new(Public::new(app.clone(), &settings));
-    let public_router = http::router::public(public, demo.as_ref().map(|demo| demo.api.clone()));
-    let public_router = http::layers::wrap(public_router, &app, &settings);
-    let management_router = http::layers::wrap(http::management(app.clone(), Some(admin_token)), &app, &settings);
-    let socket_router = http::layers::wrap(http::management(app.clone(), None), &app, &settings);
-
-    let (stop, stopping) = watch::channel(false);
-    let upkeep = tokio::spawn(upkeep::run(app.clone(), settings.events_keep, stopping.clone()));
-    let limits = listen::Limits::of(&settings);
+    let routers = [
+        (Listener::Tcp(listener), router::public(public, demo.as_ref().map(|demo| demo.api.clone()))),
+        (Listener::Tcp(management), router::management(app.clone(), Some(admin_token))),
+        (Listener::Unix(socket), router::management(app.clone(), None)),
+    ];
+    let shutdown = Shutdown::new();
+    let upkeep = tokio::spawn(upkeep::run(app.clone(), settings.events_keep, shutdown.clone()));
     let mut listeners = tokio::task::JoinSet::new();
-    listeners.spawn(listen::serve(listen::Listener::Tcp(listener), public_router, limits, stopping.clone()));
-    listeners.spawn(listen::serve(listen::Listener::Tcp(management), management_router, limits, stopping.clone()));
-    listeners.spawn(listen::serve(listen::Listener::Unix(socket), socket_router, limits, stopping));
+    for (listener, router) in routers {
+        let (router, shutdown) = (layers::observe(router, observer.clone()), shutdown.clone());
+        let limits = settings.limits;
+        listeners.spawn(async move { listen::serve(listener, router, &limits, &shutdown).await });
+    }
 
     tracing::info!(
         listen = %settings.listen, management = %settings.management_listen, issuer = %settings.issuer,
@@ -133,12 +144,13 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     }
     told_to_stop().await;
     tracing::info!("stopping: finishing the requests in flight");
-    let _ = stop.send(true);
+    shutdown.begin();
     while listeners.join_next().await.is_some() {}
     let _ = upkeep.await;
     app.store.close().await;
     let _ = std::fs::remove_file(settings.data_dir.join(SOCKET));
     tracing::info!("stopped");
+    telemetry.stop().await;
     Ok(())
 }
 
@@ -146,24 +158,39 @@ async fn open_store(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Cloc
     let failed = |error| ServerError::new(settings.database.describe(), error);
     Ok(match &settings.database {
         Database::Sqlite(path) => (SqliteStore::open(path).map_err(failed)?, Arc::new(SystemClock)),
-        Database::Postgres(url) => {
-            let store = PostgresStore::open(url.expose()).await.map_err(failed)?;
-            let clock = store.clock();
-            (store, clock)
-        }
+        Database::Postgres(_) => return Err(ServerError("postgres is not there yet".to_owned())),
     })
 }
 
-fn policy(settings: &Settings) -> Policy {
+/// What the settings decide, as the flows need it.
+pub fn policy(settings: &Settings) -> Policy {
     Policy {
         issuer: settings.issuer.clone(),
         signing_algorithm: settings.signing_algorithm,
-        lifetimes: settings.lifetimes,
+        lifetimes: KindLifetimes {
+            spa: lifetimes(&settings.lifetimes.spa),
+            web: lifetimes(&settings.lifetimes.web),
+            native: lifetimes(&settings.lifetimes.native),
+            cli: lifetimes(&settings.lifetimes.cli),
+            service: lifetimes(&settings.lifetimes.service),
+        },
         overlap: settings.rotation.overlap,
         lockstep_threshold: settings.rotation.lockstep_threshold,
         sessions_per_user: settings.sessions_per_user,
         client_secret_overlap: settings.client_secret_overlap,
         cors_origins: settings.cors_origins.clone(),
+    }
+}
+
+fn lifetimes(configured: &config::KindLifetimes) -> Lifetimes {
+    let session = configured.refresh;
+    let or_zero = |of: fn(config::RefreshLifetimes) -> Duration| session.map_or(Duration::ZERO, of);
+    Lifetimes {
+        access: configured.access,
+        idle: or_zero(|session| session.idle),
+        absolute: or_zero(|session| session.absolute),
+        remember_idle: or_zero(|session| session.remember_idle),
+        remember_absolute: or_zero(|session| session.remember_absolute),
     }
 }
 
@@ -179,7 +206,8 @@ fn admin_token(settings: &Settings) -> Result<AdminToken, ServerError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             use base64::Engine as _;
             use std::io::Write as _;
-            let secret = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(crate::entropy::bytes::<32>());
+            let secret =
+                base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(crate::entropy::bytes::<32>());
             let token = AdminToken::new(format!("csa_{secret}"));
             let mut file = owner_only().create_new(true).open(&path).map_err(failed)?;
             writeln!(file, "{}", token.expose()).and_then(|()| file.sync_all()).map_err(failed)?;

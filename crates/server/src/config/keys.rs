@@ -207,7 +207,7 @@ const KEYS: &[Key] = &[
         "trusted_proxies",
         Kind::List("an address or a network, as `10.0.0.0/8`"),
         "",
-        "The reverse proxies whose `X-Forwarded-For` and `Forwarded` headers are believed.",
+        "The reverse proxies whose `X-Forwarded-For` header, or `Forwarded` where there is none, is believed. A proxy must take out the one it does not write.",
     ),
     key(
         "cors_origins",
@@ -299,7 +299,13 @@ const KEYS: &[Key] = &[
         "limits.header_timeout",
         timeout(5 * MINUTE),
         "10s",
-        "For a request's headers to arrive; an idle connection is closed after it too.",
+        "For a request's headers to arrive, from their first byte; for a new connection's first byte too.",
+    ),
+    key(
+        "limits.keep_alive",
+        timeout(HOUR),
+        "75s",
+        "For an idle connection. Longer than the reverse proxy's own limit (60s is common), so that the proxy never sends a request into a closing connection.",
     ),
     key("limits.body_timeout", timeout(5 * MINUTE), "10s", "For a request's body to arrive; beyond it 408."),
     key("limits.request_timeout", timeout(5 * MINUTE), "15s", "For a request to be answered; beyond it 503."),

@@ -137,6 +137,7 @@ impl Reader {
             body: self.count("limits.body"),
             headers: self.count("limits.headers"),
             header_timeout: self.duration("limits.header_timeout"),
+            keep_alive: self.duration("limits.keep_alive"),
             body_timeout: self.duration("limits.body_timeout"),
             request_timeout: self.duration("limits.request_timeout"),
             connections: self.count("limits.connections"),

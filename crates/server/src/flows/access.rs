@@ -57,9 +57,8 @@ pub fn mint(
 /// The audience of a token: what was granted, what the client still has, and what was asked for.
 /// With nothing left the token is for the issuer itself and opens no API.
 pub fn audience(granted: &[String], registered: &[String], asked: &[String]) -> Vec<String> {
-    let allowed = |audience: &&String| {
-        registered.contains(audience) && (asked.is_empty() || asked.contains(audience))
-    };
+    let allowed =
+        |audience: &&String| registered.contains(audience) && (asked.is_empty() || asked.contains(audience));
     granted.iter().filter(allowed).cloned().collect()
 }
 

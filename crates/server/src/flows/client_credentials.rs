@@ -51,7 +51,11 @@ pub async fn run(
 }
 
 /// The scope to grant, or why not.
-fn judge(client: &AuthenticatedClient, scope: Option<&Scope>, resources: &[String]) -> Result<Scope, Refusal> {
+fn judge(
+    client: &AuthenticatedClient,
+    scope: Option<&Scope>,
+    resources: &[String],
+) -> Result<Scope, Refusal> {
     let settings = client.settings();
     // RFC 6749 section 4.4: only for confidential clients; and a client that acts for users is not
     // one that acts for itself.

@@ -71,7 +71,11 @@ impl Clients {
     ///
     /// # Errors
     /// The refusals that become `invalid_client` (RFC 6749 section 5.2).
-    pub async fn authenticate(&self, credentials: &Credentials, now: Timestamp) -> FlowResult<AuthenticatedClient> {
+    pub async fn authenticate(
+        &self,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> FlowResult<AuthenticatedClient> {
         let cached = credentials.id().and_then(|id| self.cached(id));
         if let Some(client) = cached
             && let Ok(client) = check(credentials, client, now)
@@ -85,7 +89,11 @@ impl Clients {
     ///
     /// # Errors
     /// As there.
-    pub async fn authenticate_anew(&self, credentials: &Credentials, now: Timestamp) -> FlowResult<AuthenticatedClient> {
+    pub async fn authenticate_anew(
+        &self,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> FlowResult<AuthenticatedClient> {
         let Some(id) = credentials.id() else { return Err(Refusal::UnknownClient.into()) };
         let Some(client) = self.load(id).await? else { return Err(Refusal::UnknownClient.into()) };
         Ok(check(credentials, client, now)?)
@@ -155,7 +163,11 @@ impl Credentials {
     }
 }
 
-fn check(credentials: &Credentials, client: Arc<Client>, now: Timestamp) -> Result<AuthenticatedClient, Refusal> {
+fn check(
+    credentials: &Credentials,
+    client: Arc<Client>,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, Refusal> {
     match (credentials, client.settings.public) {
         (Credentials::Public(_), true) => Ok(AuthenticatedClient(client)),
         (Credentials::Public(_), false) => Err(Refusal::WrongClientSecret),

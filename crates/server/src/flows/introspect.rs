@@ -16,7 +16,12 @@ const MAX_ROUNDS: usize = 4;
 ///
 /// # Errors
 /// A caller that may not ask, or the store's silence.
-pub async fn run(app: &App, credentials: &Credentials, token: &str, now: Timestamp) -> FlowResult<IntrospectionAnswer> {
+pub async fn run(
+    app: &App,
+    credentials: &Credentials,
+    token: &str,
+    now: Timestamp,
+) -> FlowResult<IntrospectionAnswer> {
     let mut caller = app.clients.authenticate_enabled(credentials, now).await?;
     for _ in 0..MAX_ROUNDS {
         // RFC 7662 section 2.1: the endpoint requires authorisation, and a public client has none.

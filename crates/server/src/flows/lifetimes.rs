@@ -109,11 +109,15 @@ fn client_entry(app: &App, client: &Client) -> ClientEntry {
                  again for {overlap} s, or at any time with the same Idempotency-Key. Any other use of a spent \
                  refresh token ends the session."
             ),
-            (true, Rotation::RotateStrict) => "Each refresh gives a new refresh token; store it before you use \
+            (true, Rotation::RotateStrict) => {
+                "Each refresh gives a new refresh token; store it before you use \
                  it. The one before is answered again only with the same Idempotency-Key. Any other use of a \
                  spent refresh token ends the session."
-                .to_owned(),
-            (true, Rotation::Reuse) => "A refresh keeps the refresh token; each use moves its idle expiry.".to_owned(),
+                    .to_owned()
+            }
+            (true, Rotation::Reuse) => {
+                "A refresh keeps the refresh token; each use moves its idle expiry.".to_owned()
+            }
         },
     }
 }

@@ -8,8 +8,8 @@ pub mod clients;
 pub mod introspect;
 pub mod lifetimes;
 pub mod policy;
-mod refusal;
 pub mod refresh;
+mod refusal;
 pub mod revocation;
 pub mod sessions;
 

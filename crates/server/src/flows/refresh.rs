@@ -389,7 +389,12 @@ fn note_new_network(app: &App, standing: &Standing, request: &RefreshRequest, no
     });
 }
 
-async fn report_future_generation(app: &App, presented: &PresentedRefresh, standing: &Standing, now: Timestamp) {
+async fn report_future_generation(
+    app: &App,
+    presented: &PresentedRefresh,
+    standing: &Standing,
+    now: Timestamp,
+) {
     tracing::error!(
         sid = %presented.session, presented = presented.generation, current = standing.session.generation,
         "a refresh token is newer than the store: was an old backup restored without the epoch rule?"

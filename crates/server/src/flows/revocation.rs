@@ -29,7 +29,7 @@ pub async fn end(app: &App, target: &Target, reason: Reason, now: Timestamp) -> 
     let keep_until = last_expiry(app, target, now).await?;
     let receipt = app.store.revoke(target, reason, now, keep_until).await?;
     if receipt.number.is_some() {
-        app.metrics.revoked(target);
+        app.metrics.revocation(target);
         tracing::info!(
             target = target.kind(), subject = %target.subject(), reason = reason.as_str(),
             sessions = receipt.sessions_ended, "revoked"
@@ -61,7 +61,7 @@ pub async fn change_user(
     let receipt = app.store.change_user(user, change, now, keep_until).await?;
     Ok(receipt.map(|receipt| {
         if receipt.number.is_some() {
-            app.metrics.revoked(&Target::User(user));
+            app.metrics.revocation(&Target::User(user));
             tracing::info!(user = %user, sessions = receipt.sessions_ended, "the user's stamp moved on");
         }
         Ending { receipt, access_tokens_expire_by: keep_until }
@@ -90,7 +90,12 @@ pub async fn by_client(app: &App, credentials: &Credentials, token: &str, now: T
 ///
 /// # Errors
 /// The store's silence.
-pub async fn by_token(app: &App, token: &str, reason: Reason, now: Timestamp) -> FlowResult<Option<(Target, Ending)>> {
+pub async fn by_token(
+    app: &App,
+    token: &str,
+    reason: Reason,
+    now: Timestamp,
+) -> FlowResult<Option<(Target, Ending)>> {
     let Some(found) = find(app, token, now).await? else { return Ok(None) };
     // Who holds a user's access token by theft can hold the session's refresh token as well.
     let target = match (reason, found.session) {
@@ -111,13 +116,13 @@ struct Found {
 async fn find(app: &App, token: &str, now: Timestamp) -> FlowResult<Option<Found>> {
     if let Ok(presented) = app.keys.snapshot().open_refresh(token) {
         let standing = app.store.standing(presented.session).await?;
-        return Ok(standing
-            .filter(|standing| standing.session.nonce_hash == presented.nonce.hash())
-            .map(|standing| Found {
+        return Ok(standing.filter(|standing| standing.session.nonce_hash == presented.nonce.hash()).map(
+            |standing| Found {
                 target: Target::Session(standing.session.id),
                 session: Some(standing.session.id),
                 client: standing.session.client,
-            }));
+            },
+        ));
     }
     let live = |claims: &AccessClaims| claims.exp > now.seconds();
     Ok(introspect::open_access_token(app, token).filter(live).map(|claims| Found {

@@ -41,7 +41,11 @@ pub struct StartRequest {
 ///
 /// # Errors
 /// A refusal, or the store's silence.
-pub async fn start(app: &App, request: &StartRequest, now: Timestamp) -> FlowResult<(SessionId, TokenAnswer)> {
+pub async fn start(
+    app: &App,
+    request: &StartRequest,
+    now: Timestamp,
+) -> FlowResult<(SessionId, TokenAnswer)> {
     for round in 0..MAX_ROUNDS {
         if round > 0 {
             app.clients.forget_all();

@@ -71,7 +71,8 @@ fn refuse(demo: &Demo, refusal: &BearerRefusal) -> Response {
     let (status, answer) = bearer::answer(refusal);
     let mut challenge = "Bearer realm=\"countersign-demo\"".to_owned();
     if let Some(ErrorBody { error, error_description }) = &answer {
-        challenge.push_str(&format!(", error=\"{}\", error_description=\"{error_description}\"", error.as_str()));
+        challenge
+            .push_str(&format!(", error=\"{}\", error_description=\"{error_description}\"", error.as_str()));
         if status == 403 {
             challenge.push_str(&format!(", scope=\"{}\"", demo.scope));
         }

@@ -43,6 +43,11 @@ impl OAuthError {
         }
     }
 
+    /// The code that is sent.
+    pub fn code(&self) -> ErrorCode {
+        self.body.error
+    }
+
     /// The answer to a request whose body could not be read.
     pub fn unreadable(status: StatusCode, why: &dyn std::error::Error) -> Self {
         let mut error = Self::plain(status, ErrorCode::InvalidRequest, "");
@@ -96,9 +101,11 @@ pub fn answer(refusal: &Refusal) -> (StatusCode, ErrorCode, String) {
         Refusal::UnknownClient | Refusal::WrongClientSecret => {
             (unauthorized, C::InvalidClient, "unknown client, or a missing or wrong client secret")
         }
-        Refusal::SecretFromPublicClient => {
-            (unauthorized, C::InvalidClient, "this client is registered as public: send client_id and no secret")
-        }
+        Refusal::SecretFromPublicClient => (
+            unauthorized,
+            C::InvalidClient,
+            "this client is registered as public: send client_id and no secret",
+        ),
         Refusal::ClientDisabled => (unauthorized, C::InvalidClient, "the client is disabled"),
         Refusal::GrantNotAllowed => {
             (bad, C::UnauthorizedClient, "the client is not registered for this grant type")
@@ -160,10 +167,7 @@ mod tests {
         let reasons = Reason::ALL.iter().flat_map(|r| [Refusal::SessionEnded(*r), Refusal::Reuse(*r)]);
         for refusal in reasons.chain([Refusal::NoClient, Refusal::AccessTokenAsRefreshToken]) {
             let (_, _, text) = answer(&refusal);
-            assert!(
-                text.bytes().all(|b| matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)),
-                "{text}"
-            );
+            assert!(text.bytes().all(|b| matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)), "{text}");
         }
     }
 }

@@ -27,7 +27,7 @@ async fn healthz() -> Response {
 
 async fn readyz(State(app): State<Arc<App>>) -> Response {
     let up = matches!(tokio::time::timeout(PATIENCE, app.is_store_up()).await, Ok(true));
-    app.metrics.store_up(up);
+    app.metrics.set_store_up(up);
     if up {
         Json(json!({"status": "ready"})).into_response()
     } else {

@@ -24,7 +24,7 @@ pub async fn introspection(State(public): State<Arc<Public>>, request: Request) 
     };
     match result {
         Ok(answer) => {
-            public.app.metrics.introspected(answer.active);
+            public.app.metrics.introspection(answer.active);
             Json(answer).into_response()
         }
         Err(error) => OAuthError::new(&error, request.basic()).into_response(),

@@ -14,8 +14,7 @@ use crate::flows::lifetimes;
 /// How long the document may be kept, in seconds.
 const MAX_AGE: &str = "public, max-age=60";
 /// The page has one inline style sheet and nothing else.
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `GET /docs/lifetimes.json`.
 pub async fn document(State(public): State<Arc<Public>>) -> Response {
@@ -33,8 +32,7 @@ pub async fn page(State(public): State<Arc<Public>>) -> Response {
     };
     match crate::pages::lifetimes(&document) {
         Ok(html) => {
-            let headers =
-                [(header::CACHE_CONTROL, MAX_AGE), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+            let headers = [(header::CACHE_CONTROL, MAX_AGE), (header::CONTENT_SECURITY_POLICY, PAGE_POLICY)];
             (headers, Html(html)).into_response()
         }
         Err(_) => OAuthError::new(&crate::flows::FlowError::Internal("the page was not rendered"), false)

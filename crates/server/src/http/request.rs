@@ -120,7 +120,9 @@ enum ContentType {
 
 fn content_type(headers: &HeaderMap) -> Result<ContentType, Refusal> {
     let wrong = || {
-        Refusal::invalid_request("the content type must be application/x-www-form-urlencoded (or, at the token endpoint, application/json)")
+        Refusal::invalid_request(
+            "the content type must be application/x-www-form-urlencoded (or, at the token endpoint, application/json)",
+        )
     };
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(wrong()) };
@@ -179,7 +181,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// `Basic` credentials (RFC 7617), each half form-encoded (RFC 6749 section 2.3.1).
 fn basic(header: &[u8]) -> Result<(String, String), Refusal> {
-    let wrong = || Refusal::invalid_request("the Authorization header must be HTTP Basic: base64 of client_id:client_secret");
+    let wrong = || {
+        Refusal::invalid_request(
+            "the Authorization header must be HTTP Basic: base64 of client_id:client_secret",
+        )
+    };
     let (scheme, encoded) = header.split_at_checked("Basic ".len()).ok_or_else(wrong)?;
     if !scheme.eq_ignore_ascii_case(b"Basic ") {
         return Err(wrong());

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use countersign_wire::AdminToken;
 use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{Public, demo, health, introspect, leaked, lifetimes, metadata, revoke, token};
+use crate::app::App;
 
 /// The public listener's routes.
 pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
@@ -56,4 +58,10 @@ fn for_every_origin() -> Router<Arc<Public>> {
         .route("/.well-known/jwks.json", get(metadata::jwks))
         .route("/docs/lifetimes.json", get(lifetimes::document))
         .layer(cors)
+}
+
+/// The management listener's routes; without a token only for the Unix socket, whose permissions
+/// are the authentication.
+pub fn management(app: Arc<App>, _token: Option<AdminToken>) -> Router {
+    health::routes(app)
 }

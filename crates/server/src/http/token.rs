@@ -13,7 +13,7 @@ use super::error::OAuthError;
 use super::request::{self, Accepts, OAuthRequest};
 use crate::flows::refresh::{Outcome, RefreshRequest};
 use crate::flows::{FlowError, Refusal, client_credentials, refresh};
-use crate::metrics::{GrantLabel, OutcomeLabel, RefreshOutcome};
+use crate::metrics::{GrantLabel, RefreshOutcome, TokenOutcome};
 use crate::time::Timestamp;
 
 /// Longest `Idempotency-Key`, in bytes.
@@ -28,16 +28,17 @@ pub async fn token(State(public): State<Arc<Public>>, request: Request) -> Respo
     };
     let (grant, answer) = match TokenRequest::parse(&request.parameters) {
         Ok(parsed) => answer(&public, &request, parsed, now).await,
-        Err(body) => (GrantLabel::Unknown, Err(Refusal::Request(body).into())),
+        Err(body) => (GrantLabel::Other, Err(Refusal::Request(body).into())),
     };
     match answer {
         Ok(answer) => {
-            public.app.metrics.token_request(grant, OutcomeLabel::Ok);
+            public.app.metrics.token_request(grant, TokenOutcome::Issued);
             Json(answer).into_response()
         }
         Err(error) => {
-            public.app.metrics.token_request(grant, outcome_label(&error));
-            OAuthError::new(&error, request.basic()).into_response()
+            let error = OAuthError::new(&error, request.basic());
+            public.app.metrics.token_request(grant, TokenOutcome::from(error.code()));
+            error.into_response()
         }
     }
 }
@@ -74,7 +75,7 @@ async fn answer(
             };
             let result = refresh::run(app, &request.credentials, &refresh, now).await;
             if let Some(outcome) = refresh_outcome(&result) {
-                app.metrics.refreshed(outcome);
+                app.metrics.refresh(outcome);
             }
             (GrantLabel::RefreshToken, result.map(|(answer, _)| answer))
         }
@@ -84,7 +85,8 @@ async fn answer(
 /// The retry proof (draft-ietf-httpapi-idempotency-key-header): 1 to 128 visible characters, with
 /// or without the quotes that a structured header would have.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusal> {
-    let wrong = || Refusal::invalid_request("Idempotency-Key must be one header of 1 to 128 visible characters");
+    let wrong =
+        || Refusal::invalid_request("Idempotency-Key must be one header of 1 to 128 visible characters");
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.to_str().map_err(|_| wrong())?.trim_matches('"');
@@ -101,16 +103,10 @@ fn refresh_outcome(result: &Result<(TokenAnswer, Outcome), FlowError>) -> Option
         Ok((_, Outcome::Rotated)) => Some(RefreshOutcome::Rotated),
         Ok((_, Outcome::Replayed)) => Some(RefreshOutcome::Replayed),
         Err(FlowError::Refused(Refusal::Reuse(_))) => Some(RefreshOutcome::Reuse),
-        Err(FlowError::Refused(Refusal::SessionIdle | Refusal::SessionExpired)) => Some(RefreshOutcome::Expired),
+        Err(FlowError::Refused(Refusal::SessionIdle | Refusal::SessionExpired)) => {
+            Some(RefreshOutcome::Expired)
+        }
         Err(FlowError::Refused(_)) => Some(RefreshOutcome::Refused),
         Err(FlowError::Store(_) | FlowError::Internal(_)) => None,
-    }
-}
-
-fn outcome_label(error: &FlowError) -> OutcomeLabel {
-    match error {
-        FlowError::Refused(_) => OutcomeLabel::Refused,
-        FlowError::Store(_) => OutcomeLabel::Unavailable,
-        FlowError::Internal(_) => OutcomeLabel::Error,
     }
 }

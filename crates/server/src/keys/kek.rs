@@ -130,7 +130,11 @@ impl KeyEncryptionKey {
         Some(buffer)
     }
 
-    fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, CryptoFailed> {
+    /// The key itself.
+    ///
+    /// # Errors
+    /// When it is not 32 bytes.
+    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, CryptoFailed> {
         Ok(Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes)?)))
     }
 }

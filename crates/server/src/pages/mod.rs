@@ -57,6 +57,9 @@ mod tests {
 
     #[test]
     fn spans_are_told_in_the_largest_whole_unit() {
-        assert_eq!([span(600), span(43_200), span(604_800), span(90), span(0)], ["10 min", "12 h", "7 d", "90 s", "0 s"]);
+        assert_eq!(
+            [span(600), span(43_200), span(604_800), span(90), span(0)],
+            ["10 min", "12 h", "7 d", "90 s", "0 s"]
+        );
     }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 use super::WATCH_WAIT;
 use crate::app::App;
+use crate::http::shutdown::Shutdown;
 
 /// Time between two rounds of housekeeping.
 const EVERY: Duration = Duration::from_secs(60);
@@ -14,13 +13,13 @@ const EVERY: Duration = Duration::from_secs(60);
 const PURGE_STEP: u32 = 500;
 
 /// Runs until told to stop.
-pub(super) async fn run(app: Arc<App>, events_keep: Duration, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn run(app: Arc<App>, events_keep: Duration, shutdown: Shutdown) {
     let work = async {
         tokio::join!(watch_for_changes(&app), keep_house(&app, events_keep));
     };
     tokio::select! {
         () = work => {}
-        _ = stopping.wait_for(|stop| *stop) => {}
+        () = shutdown.begun() => {}
     }
 }
 
@@ -60,7 +59,7 @@ async fn keep_house(app: &App, events_keep: Duration) {
             }
         }
         match app.store.position().await {
-            Ok(position) => app.metrics.log_position(position),
+            Ok(position) => app.metrics.set_revocation_log_position(position),
             Err(error) => tracing::warn!(%error, "the store does not answer"),
         }
     }

@@ -10,6 +10,7 @@ mod event;
 mod key;
 mod revocation;
 mod session;
+pub mod sqlite;
 mod user;
 
 pub use client::{
