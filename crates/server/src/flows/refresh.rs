@@ -415,3 +415,6 @@ async fn report_future_generation(
         tracing::debug!(%error, "an event was not recorded");
     }
 }
+
+#[cfg(test)]
+mod tests;

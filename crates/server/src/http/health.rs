@@ -17,7 +17,7 @@ use crate::app::App;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The health routes, on both listeners and without authentication.
-pub fn routes(app: Arc<App>) -> Router {
+pub(super) fn routes(app: Arc<App>) -> Router {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(app)
 }
 

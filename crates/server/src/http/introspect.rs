@@ -12,7 +12,7 @@ use super::request::{self, Accepts};
 use crate::flows::{Refusal, introspect};
 
 /// Answers an introspection request.
-pub async fn introspection(State(public): State<Arc<Public>>, request: Request) -> Response {
+pub(super) async fn introspection(State(public): State<Arc<Public>>, request: Request) -> Response {
     let now = public.app.clock.now();
     let request = match request::read(request, Accepts::Form, &public).await {
         Ok(request) => request,

@@ -15,7 +15,7 @@ use super::request::{self, Accepts};
 use crate::flows::{FlowError, Reason, Refusal, revocation};
 
 /// Takes a report: a form or a JSON object with `token`.
-pub async fn report(State(public): State<Arc<Public>>, request: Request) -> Response {
+pub(super) async fn report(State(public): State<Arc<Public>>, request: Request) -> Response {
     let now = public.app.clock.now();
     let parameters = match request::read_parameters(request, Accepts::FormOrJson, &public).await {
         Ok(parameters) => parameters,

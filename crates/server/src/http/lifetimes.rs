@@ -17,7 +17,7 @@ const MAX_AGE: &str = "public, max-age=60";
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// `GET /docs/lifetimes.json`.
-pub async fn document(State(public): State<Arc<Public>>) -> Response {
+pub(super) async fn document(State(public): State<Arc<Public>>) -> Response {
     match lifetimes::document(&public.app).await {
         Ok(document) => ([(header::CACHE_CONTROL, MAX_AGE)], Json(document)).into_response(),
         Err(error) => OAuthError::new(&error, false).into_response(),
@@ -25,7 +25,7 @@ pub async fn document(State(public): State<Arc<Public>>) -> Response {
 }
 
 /// `GET /docs/lifetimes`.
-pub async fn page(State(public): State<Arc<Public>>) -> Response {
+pub(super) async fn page(State(public): State<Arc<Public>>) -> Response {
     let document = match lifetimes::document(&public.app).await {
         Ok(document) => document,
         Err(error) => return OAuthError::new(&error, false).into_response(),

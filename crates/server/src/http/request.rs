@@ -16,7 +16,7 @@ use crate::flows::{Origin, Refusal};
 
 /// Which content types an endpoint reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accepts {
+pub(super) enum Accepts {
     /// Forms only (RFC 7009 section 2.1, RFC 7662 section 2.1).
     Form,
     /// Forms (RFC 6749) and JSON objects.
@@ -24,19 +24,19 @@ pub enum Accepts {
 }
 
 /// A request to an OAuth endpoint, taken apart.
-pub struct OAuthRequest {
+pub(super) struct OAuthRequest {
     /// Its parameters.
-    pub parameters: Parameters,
+    pub(super) parameters: Parameters,
     /// Who says to be asking.
-    pub credentials: Credentials,
+    pub(super) credentials: Credentials,
     /// Its headers.
-    pub headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     /// Where it came from.
-    pub origin: Origin,
+    pub(super) origin: Origin,
 }
 
 /// Why a request was not taken apart.
-pub enum Unreadable {
+pub(super) enum Unreadable {
     /// Too large, too slow or broken.
     Body(BodyError),
     /// Refused.
@@ -61,7 +61,7 @@ impl IntoResponse for Unreadable {
 ///
 /// # Errors
 /// See [`Unreadable`].
-pub async fn read(request: Request, accepts: Accepts, public: &Public) -> Result<OAuthRequest, Unreadable> {
+pub(super) async fn read(request: Request, accepts: Accepts, public: &Public) -> Result<OAuthRequest, Unreadable> {
     let basic = request.headers().contains_key(header::AUTHORIZATION);
     let origin = public.origin(&request);
     let (parameters, headers) = read_body(request, accepts, public).await?;
@@ -74,7 +74,7 @@ pub async fn read(request: Request, accepts: Accepts, public: &Public) -> Result
 ///
 /// # Errors
 /// See [`Unreadable`].
-pub async fn read_parameters(
+pub(super) async fn read_parameters(
     request: Request,
     accepts: Accepts,
     public: &Public,
@@ -108,7 +108,7 @@ async fn read_body(
 
 impl OAuthRequest {
     /// Whether the client used the `Authorization` header.
-    pub fn basic(&self) -> bool {
+    pub(super) fn basic(&self) -> bool {
         self.headers.contains_key(header::AUTHORIZATION)
     }
 }

@@ -13,7 +13,7 @@ use crate::flows::{FlowError, Refusal, revocation};
 
 /// Answers a revocation request: 200 for a token that was or already had ended, and for one that
 /// is none (RFC 7009 section 2.2).
-pub async fn revoke(State(public): State<Arc<Public>>, request: Request) -> Response {
+pub(super) async fn revoke(State(public): State<Arc<Public>>, request: Request) -> Response {
     let now = public.app.clock.now();
     let request = match request::read(request, Accepts::Form, &public).await {
         Ok(request) => request,

@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 const MAX_IDEMPOTENCY_KEY: usize = 128;
 
 /// Answers a token request.
-pub async fn token(State(public): State<Arc<Public>>, request: Request) -> Response {
+pub(super) async fn token(State(public): State<Arc<Public>>, request: Request) -> Response {
     let now = public.app.clock.now();
     let request = match request::read(request, Accepts::FormOrJson, &public).await {
         Ok(request) => request,
