@@ -8,6 +8,8 @@ mod material;
 mod plan;
 mod refresh;
 mod set;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use access::{IssueError, MAX_ACCESS_TOKEN, OpaqueTokenError};
 pub use kek::{KekError, KeyEncryptionKey};
@@ -103,14 +105,8 @@ impl Keys {
     ) -> Result<Arc<Self>, KeysError> {
         schedule.check()?;
         let kek = Arc::new(kek);
-        let set = live_through(store.as_ref(), &kek, &schedule, now).await?;
-        Ok(Arc::new(Self {
-            store,
-            kek,
-            schedule,
-            current: RwLock::new(Arc::new(set)),
-            looked: Mutex::new(now),
-        }))
+        let set = live_through(store.as_ref(), &kek, &schedule, now, None).await?;
+        Ok(Arc::new(Self { store, kek, schedule, current: RwLock::new(set), looked: Mutex::new(now) }))
     }
 
     /// The keys as they are now.
@@ -130,7 +126,7 @@ impl Keys {
     pub async fn reload(&self) -> Result<(), KeysError> {
         let records = self.store.keys().await?;
         if records != self.snapshot().records() {
-            self.replace(KeySet::open(&records, &self.kek)?);
+            self.replace(Arc::new(KeySet::open(&records, &self.kek)?));
         }
         Ok(())
     }
@@ -157,10 +153,9 @@ impl Keys {
     /// # Errors
     /// As [`Self::reload`]; also when a ring is full.
     pub async fn maintain(&self, now: Timestamp) -> Result<(), KeysError> {
-        let set = live_through(self.store.as_ref(), &self.kek, &self.schedule, now).await?;
-        if set.records() != self.snapshot().records() {
-            self.replace(set);
-        }
+        let known = self.snapshot();
+        let set = live_through(self.store.as_ref(), &self.kek, &self.schedule, now, Some(known)).await?;
+        self.replace(set);
         Ok(())
     }
 
@@ -206,8 +201,8 @@ impl Keys {
         Err(KeysError::Busy)
     }
 
-    fn replace(&self, set: KeySet) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+    fn replace(&self, set: Arc<KeySet>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = set;
     }
 }
 
@@ -223,16 +218,21 @@ async fn live_through(
     kek: &Arc<KeyEncryptionKey>,
     schedule: &KeySchedule,
     now: Timestamp,
-) -> Result<KeySet, KeysError> {
+    known: Option<Arc<KeySet>>,
+) -> Result<Arc<KeySet>, KeysError> {
+    let is_known = |record: &KeyRecord| known.as_ref().is_some_and(|set| set.records().contains(record));
     for _ in 0..MAX_ROUNDS {
         let records = store.keys().await?;
         // Before anything is made: with a wrong key-encryption key nothing may be added.
-        for record in &records {
+        for record in records.iter().filter(|record| !is_known(record)) {
             material::open(kek, record)?;
         }
         let steps = plan(&records, schedule, now)?;
         if steps.is_empty() {
-            return KeySet::open(&records, kek);
+            return match known {
+                Some(set) if set.records() == records => Ok(set),
+                _ => KeySet::open(&records, kek).map(Arc::new),
+            };
         }
         for step in steps {
             take(store, kek, step, now).await?;

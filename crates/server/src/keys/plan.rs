@@ -191,3 +191,244 @@ pub(super) fn next_number(records: &[KeyRecord], purpose: KeyPurpose) -> Result<
     let round = 1..=last;
     up.chain(round).find(|n| !used.contains(n)).ok_or(RingFull(purpose))
 }
+
+#[cfg(test)]
+mod tests {
+    use countersign_wire::Algorithm;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    const SIGNING: KeyPurpose = KeyPurpose::Signing(Algorithm::ES256);
+
+    fn record(purpose: KeyPurpose, number: u8, created_at: Timestamp, active_at: Timestamp) -> KeyRecord {
+        let id = format!("{}-{number}-{}", purpose.as_str(), created_at.0);
+        KeyRecord { id, purpose, number, created_at, active_at, expires_at: None, sealed: Vec::new() }
+    }
+
+    fn at(duration: Duration) -> Timestamp {
+        Timestamp(0).plus(duration)
+    }
+
+    /// A store, and a node that looks at it as often as nodes do.
+    struct World {
+        schedule: KeySchedule,
+        now: Timestamp,
+        records: Vec<KeyRecord>,
+        seen: (Timestamp, Vec<KeyRecord>),
+        /// Tokens: the key, when, and until when they live.
+        issued: Vec<(String, Timestamp, Timestamp)>,
+        /// Keys that nobody had to wait for.
+        hasty: BTreeSet<String>,
+    }
+
+    impl World {
+        const LOOKS_EVERY: Duration = Duration::from_secs(60);
+
+        fn new() -> Self {
+            let schedule = KeySchedule::default();
+            let mut world = Self {
+                schedule,
+                now: at(DAY),
+                records: Vec::new(),
+                seen: (at(DAY), Vec::new()),
+                issued: Vec::new(),
+                hasty: BTreeSet::new(),
+            };
+            world.maintain();
+            world.hasty = world.records.iter().map(|r| r.id.clone()).collect();
+            world.look();
+            world
+        }
+
+        fn make(&mut self, purpose: KeyPurpose, number: u8, active_at: Timestamp) -> String {
+            let record = record(purpose, number, self.now, active_at);
+            assert!(!self.records.iter().any(|r| (r.purpose, r.number) == (purpose, number)));
+            self.records.push(record.clone());
+            record.id
+        }
+
+        fn maintain(&mut self) {
+            for _ in 0..10 {
+                let steps = plan(&self.records, &self.schedule, self.now).unwrap();
+                if steps.is_empty() {
+                    return;
+                }
+                for step in steps {
+                    match step {
+                        Step::Make { purpose, number, active_at } => {
+                            self.make(purpose, number, active_at);
+                        }
+                        Step::Retire { id, expires_at } => {
+                            let old = self.records.iter_mut().find(|r| r.id == id).unwrap();
+                            assert_eq!(old.expires_at, None);
+                            old.expires_at = Some(expires_at);
+                        }
+                        Step::RemoveExpired => self.remove_expired(),
+                    }
+                }
+            }
+            panic!("the plan never ends");
+        }
+
+        fn remove_expired(&mut self) {
+            let now = self.now;
+            let (gone, kept) = std::mem::take(&mut self.records)
+                .into_iter()
+                .partition(|r| r.expires_at.is_some_and(|t| t < now));
+            self.records = kept;
+            for key in Vec::from_iter::<Vec<KeyRecord>>(gone) {
+                for (id, _, until) in &self.issued {
+                    assert!(*id != key.id || *until <= now, "a token outlived its key {id}");
+                }
+            }
+        }
+
+        fn look(&mut self) {
+            self.seen = (self.now, self.records.clone());
+        }
+
+        fn rotate(&mut self, purpose: KeyPurpose, ahead: Duration) {
+            let Ok(number) = next_number(&self.records, purpose) else { return };
+            let id = self.make(purpose, number, self.now.plus(ahead));
+            if ahead < self.schedule.ahead(purpose) {
+                self.hasty.insert(id);
+            }
+        }
+
+        fn issue(&mut self, purpose: KeyPurpose) {
+            if self.now.since(self.seen.0) > Self::LOOKS_EVERY {
+                self.look();
+            }
+            let ring = in_order(&self.seen.1, purpose);
+            let key = ring.iter().rev().find(|r| r.active_at <= self.now).unwrap();
+            if !self.hasty.contains(&key.id) {
+                assert!(self.now.since(key.created_at) >= self.schedule.ahead(purpose));
+            }
+            assert!(self.records.iter().any(|r| r.id == key.id), "a key was removed while it made tokens");
+            let until = self.now.plus(self.schedule.longest(purpose));
+            self.issued.push((key.id.clone(), self.now, until));
+        }
+
+        fn pass(&mut self, time: Duration) {
+            self.now = self.now.plus(time);
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Deed {
+        Maintain,
+        Issue(KeyPurpose),
+        Rotate(KeyPurpose),
+        RotateNow(KeyPurpose),
+    }
+
+    fn deeds() -> impl Strategy<Value = Vec<(Duration, Deed)>> {
+        let time = prop_oneof![
+            0..90_u64,
+            0..7200_u64,
+            (0..60_u64).prop_map(|days| days * 24 * 3600),
+            Just(90 * 24 * 3600),
+        ];
+        let purpose = || select(KeyPurpose::ALL.into_iter().filter(|p| rotates(*p)).collect::<Vec<_>>());
+        let deed = prop_oneof![
+            4 => Just(Deed::Maintain),
+            8 => purpose().prop_map(Deed::Issue),
+            1 => purpose().prop_map(Deed::Rotate),
+            1 => purpose().prop_map(Deed::RotateNow),
+        ];
+        prop::collection::vec((time.prop_map(Duration::from_secs), deed), 1..120)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_token_ever_outlives_its_key(deeds in deeds()) {
+            let mut world = World::new();
+            for (time, deed) in deeds {
+                world.pass(time);
+                match deed {
+                    Deed::Maintain => world.maintain(),
+                    Deed::Issue(purpose) => world.issue(purpose),
+                    Deed::Rotate(purpose) => world.rotate(purpose, world.schedule.ahead(purpose)),
+                    Deed::RotateNow(purpose) => world.rotate(purpose, Duration::ZERO),
+                }
+            }
+            // To the end of everything that was issued, and keys still come and go.
+            for _ in 0..120 {
+                world.pass(10 * DAY);
+                world.maintain();
+                world.look();
+            }
+            let oldest = world.now.minus(2 * (world.schedule.rotate_every + 10 * DAY) + world.schedule.longest_session);
+            for record in &world.records {
+                prop_assert!(!rotates(record.purpose) || record.created_at > oldest, "{} was never removed", record.id);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_keys_are_active_at_once() {
+        let schedule = KeySchedule::default();
+        let now = at(DAY);
+        let make = |purpose| Step::Make { purpose, number: 1, active_at: now };
+        assert_eq!(plan(&[], &schedule, now).unwrap(), KeyPurpose::ALL.map(make));
+    }
+
+    #[test]
+    fn a_signing_key_lives_by_the_schedule() {
+        let schedule = KeySchedule::default();
+        let mut records: Vec<_> = KeyPurpose::ALL.map(|p| record(p, 1, at(DAY), at(DAY))).to_vec();
+        records.retain(|r| matches!(r.purpose, KeyPurpose::Internal | KeyPurpose::Signing(Algorithm::ES256)));
+        let mine = |records: &[KeyRecord], now| {
+            let mut steps = plan(records, &schedule, now).unwrap();
+            steps.retain(|s| !matches!(s, Step::Make { purpose, .. } if *purpose != SIGNING));
+            steps
+        };
+        let due = at(91 * DAY);
+        assert_eq!(mine(&records, due.minus(Duration::from_millis(1))), []);
+        let active_at = due.plus(HOUR);
+        assert_eq!(mine(&records, due), [Step::Make { purpose: SIGNING, number: 2, active_at }]);
+        records.push(record(SIGNING, 2, due, active_at));
+        assert_eq!(mine(&records, active_at.minus(Duration::from_millis(1))), []);
+        let old = in_order(&records, SIGNING)[0].id.clone();
+        let expires_at = active_at.plus(DAY + HOUR);
+        assert_eq!(mine(&records, active_at), [Step::Retire { id: old.clone(), expires_at }]);
+        records.iter_mut().find(|r| r.id == old).unwrap().expires_at = Some(expires_at);
+        assert_eq!(mine(&records, expires_at), []);
+        assert_eq!(mine(&records, expires_at.plus(Duration::from_millis(1))), [Step::RemoveExpired]);
+    }
+
+    #[test]
+    fn numbers_go_round_the_ring_past_those_in_use() {
+        let ring = |numbers: &[u8]| {
+            let made = |(age, number): (usize, &u8)| {
+                record(KeyPurpose::Refresh, *number, Timestamp(age as i64), Timestamp(age as i64))
+            };
+            numbers.iter().enumerate().map(made).collect::<Vec<_>>()
+        };
+        let next = |numbers: &[u8]| next_number(&ring(numbers), KeyPurpose::Refresh);
+        assert_eq!(next(&[]), Ok(1));
+        assert_eq!(next(&[1, 2]), Ok(3));
+        assert_eq!(next(&[9, 2]), Ok(3));
+        assert_eq!(next(&[254, 255]), Ok(1));
+        assert_eq!(next(&[1, 2, 255]), Ok(3));
+        assert_eq!(next(&[3, 1, 2]), Ok(4));
+        let full: Vec<u8> = (1..=255).collect();
+        assert_eq!(next(&full), Err(RingFull(KeyPurpose::Refresh)));
+        assert_eq!(next(&full[..254]), Ok(255));
+        assert_eq!(next(&full[1..]), Ok(1));
+    }
+
+    #[test]
+    fn a_schedule_that_loses_tokens_is_refused() {
+        let good = KeySchedule::default();
+        assert_eq!(good.check(), Ok(()));
+        let hasty = KeySchedule { publish_ahead: Duration::from_secs(1), ..good };
+        assert_eq!(hasty.check(), Err(InvalidSchedule::PublishAhead));
+        let busy = KeySchedule { rotate_every: DAY, ..good };
+        assert_eq!(busy.check(), Err(InvalidSchedule::RotateEvery));
+    }
+}
