@@ -60,6 +60,7 @@ pub(super) fn open(kek: &KeyEncryptionKey, record: &KeyRecord) -> Result<Materia
 }
 
 /// A key that makes tokens.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
 pub(super) enum Material {
     Signing(SigningKey),
     Mac(hmac::Key),

@@ -227,7 +227,9 @@ mod tests {
         const LOOKS_EVERY: Duration = Duration::from_secs(60);
 
         fn new() -> Self {
-            let schedule = KeySchedule::default();
+            // Just enough for a node to look again: more would hide mistakes.
+            let margin = Self::LOOKS_EVERY;
+            let schedule = KeySchedule { margin, ..KeySchedule::default() };
             let mut world = Self {
                 schedule,
                 now: at(DAY),
@@ -264,6 +266,9 @@ mod tests {
                             let old = self.records.iter_mut().find(|r| r.id == id).unwrap();
                             assert_eq!(old.expires_at, None);
                             old.expires_at = Some(expires_at);
+                            for (key, _, until) in &self.issued {
+                                assert!(*key != id || *until <= expires_at, "{id} is retired too soon");
+                            }
                         }
                         Step::RemoveExpired => self.remove_expired(),
                     }
@@ -306,8 +311,10 @@ mod tests {
             if !self.hasty.contains(&key.id) {
                 assert!(self.now.since(key.created_at) >= self.schedule.ahead(purpose));
             }
-            assert!(self.records.iter().any(|r| r.id == key.id), "a key was removed while it made tokens");
             let until = self.now.plus(self.schedule.longest(purpose));
+            let stored =
+                self.records.iter().find(|r| r.id == key.id).expect("a key that makes tokens is kept");
+            assert!(stored.expires_at.is_none_or(|at| until <= at), "{} was retired too soon", key.id);
             self.issued.push((key.id.clone(), self.now, until));
         }
 
