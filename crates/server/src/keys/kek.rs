@@ -40,14 +40,21 @@ pub enum KekError {
 }
 
 /// Seals private keys before they are stored.
-pub struct KeyEncryptionKey(LessSafeKey);
+#[derive(Clone)]
+pub struct KeyEncryptionKey(Zeroizing<[u8; Self::LEN]>);
 
 impl KeyEncryptionKey {
-    const LEN: usize = 32;
+    /// Its length in bytes.
+    pub const LEN: usize = 32;
     /// Longest text of a key, with white space around it, in bytes.
     const MAX_TEXT: usize = 256;
     /// The form of a sealed key: version, nonce, ciphertext with tag.
     const VERSION: u8 = 1;
+
+    /// The key of its bytes.
+    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
+        Self(Zeroizing::new(*bytes))
+    }
 
     /// The key of 64 hexadecimal digits, or of base64 in either alphabet.
     ///
@@ -55,8 +62,7 @@ impl KeyEncryptionKey {
     /// When the text is not 32 bytes; the text is not repeated.
     pub fn from_text(text: &str) -> Result<Self, KekError> {
         let text = text.trim();
-        let bytes = from_hex(text).or_else(|| from_base64(text)).ok_or(KekError::Text)?;
-        Self::from_bytes(&bytes).map_err(|CryptoFailed| KekError::Text)
+        from_hex(text).or_else(|| from_base64(text)).map(Self).ok_or(KekError::Text)
     }
 
     /// The key of a file that only its owner can use.
@@ -109,7 +115,7 @@ impl KeyEncryptionKey {
     pub(super) fn seal(&self, place: Place<'_>, secret: &[u8]) -> Result<Vec<u8>, CryptoFailed> {
         let nonce = entropy::bytes::<NONCE_LEN>();
         let mut sealed = Zeroizing::new(secret.to_vec());
-        let tag = self.0.seal_in_place_separate_tag(
+        let tag = self.cipher()?.seal_in_place_separate_tag(
             Nonce::assume_unique_for_key(nonce),
             Aad::from(place.bytes()),
             &mut sealed,
@@ -126,17 +132,13 @@ impl KeyEncryptionKey {
         }
         let mut buffer = Zeroizing::new(ciphertext.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let len = self.0.open_in_place(nonce, Aad::from(place.bytes()), &mut buffer).ok()?.len();
+        let len = self.cipher().ok()?.open_in_place(nonce, Aad::from(place.bytes()), &mut buffer).ok()?.len();
         buffer.truncate(len);
         Some(buffer)
     }
 
-    /// The key itself.
-    ///
-    /// # Errors
-    /// When it is not 32 bytes.
-    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, CryptoFailed> {
-        Ok(Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes)?)))
+    fn cipher(&self) -> Result<LessSafeKey, CryptoFailed> {
+        Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.0.as_slice())?))
     }
 }
 
@@ -224,11 +226,11 @@ mod tests {
 
     #[test]
     fn what_is_sealed_opens_with_its_key_in_its_place_only() {
-        let kek = KeyEncryptionKey::from_bytes(&[7; 32]).unwrap();
+        let kek = KeyEncryptionKey::from_bytes(&[7; 32]);
         let sealed = kek.seal(PLACE, b"secret").unwrap();
         assert!(!sealed.windows(6).any(|w| w == b"secret"));
         assert_ne!(sealed, kek.seal(PLACE, b"secret").unwrap());
-        assert!(KeyEncryptionKey::from_bytes(&[8; 32]).unwrap().open(PLACE, &sealed).is_none());
+        assert!(KeyEncryptionKey::from_bytes(&[8; 32]).open(PLACE, &sealed).is_none());
         assert!(kek.open(Place { number: 2, ..PLACE }, &sealed).is_none());
         assert!(kek.open(Place { id: "refresh-2", ..PLACE }, &sealed).is_none());
         assert!(kek.open(Place { purpose: KeyPurpose::Opaque, ..PLACE }, &sealed).is_none());

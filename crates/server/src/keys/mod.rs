@@ -13,7 +13,7 @@ pub(crate) mod testing;
 
 pub use access::{IssueError, MAX_ACCESS_TOKEN, OpaqueTokenError};
 pub use kek::{KekError, KeyEncryptionKey};
-pub use plan::{InvalidSchedule, KeySchedule, MAX_NUMBER, RingFull, Step, plan};
+pub use plan::{KeySchedule, MAX_NUMBER, RingFull, Step, plan};
 pub use refresh::{PresentedRefresh, RefreshNonce, RefreshTokenError, retry_hash};
 pub use set::KeySet;
 
@@ -23,8 +23,6 @@ use std::time::Duration;
 use crate::store::{Added, KeyPurpose, KeyRecord, Store, StoreError};
 use crate::time::Timestamp;
 
-/// How long resource servers may keep a copy of the key set: `max-age` of its answer.
-pub const JWKS_MAX_AGE: Duration = Duration::from_secs(15 * 60);
 /// Longest cursor that is looked at, in characters.
 pub const MAX_CURSOR: usize = 1024;
 /// Least time between two looks at the store for keys that a token named and we did not know.
@@ -72,9 +70,6 @@ pub enum KeysError {
     /// No number is free.
     #[error(transparent)]
     RingFull(#[from] RingFull),
-    /// The schedule is wrong.
-    #[error(transparent)]
-    Schedule(#[from] InvalidSchedule),
     /// Other nodes made keys at the same time, again and again.
     #[error("other nodes are making keys at the same time: try again")]
     Busy,
@@ -96,14 +91,13 @@ impl Keys {
     /// Loads all keys, and makes those that are missing: on the first start, all.
     ///
     /// # Errors
-    /// When the store fails, the schedule is wrong, or the stored keys do not open.
+    /// When the store fails or the stored keys do not open.
     pub async fn open(
         store: Arc<dyn Store>,
         kek: KeyEncryptionKey,
         schedule: KeySchedule,
         now: Timestamp,
     ) -> Result<Arc<Self>, KeysError> {
-        schedule.check()?;
         let kek = Arc::new(kek);
         let set = live_through(store.as_ref(), &kek, &schedule, now, None).await?;
         Ok(Arc::new(Self { store, kek, schedule, current: RwLock::new(set), looked: Mutex::new(now) }))
