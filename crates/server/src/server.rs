@@ -69,8 +69,7 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServerError> {
     };
     let (store, clock) = open_store(settings).await?;
     let kek = match &settings.key_encryption_key {
-        Some(key) => KeyEncryptionKey::from_bytes(key.expose())
-            .map_err(|_| ServerError("key_encryption_key is not 32 bytes".to_owned()))?,
+        Some(key) => KeyEncryptionKey::from_bytes(key.expose()),
         None => KeyEncryptionKey::load_or_create(&settings.data_dir.join(KEK_FILE))
             .map_err(|error| ServerError(error.to_string()))?,
     };

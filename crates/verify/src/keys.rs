@@ -102,6 +102,10 @@ fn parse(jwk: &Jwk) -> Result<ParsedPublicKey, &'static str> {
             if !(VerifyingKeys::MIN_RSA_BITS..=VerifyingKeys::MAX_RSA_BITS).contains(&bits) {
                 return Err("an RSA key has 2048 to 8192 bits");
             }
+            let exponent = e.iter().fold(0_u64, |all, byte| (all << 8) | u64::from(*byte));
+            if e.first() == Some(&0) || e.len() > 4 || exponent < 65537 || exponent % 2 == 0 {
+                return Err("e is not an odd number of 65537 or more");
+            }
             RsaPublicKeyComponents { n, e }
                 .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
                 .map_err(|_| "n and e are not an RSA key")
@@ -113,4 +117,66 @@ fn parse(jwk: &Jwk) -> Result<ParsedPublicKey, &'static str> {
 fn member(value: Option<&String>) -> Result<Vec<u8>, &'static str> {
     let text = value.ok_or("a member is missing")?;
     compact::decode(text).map_err(|_| "a member is not base64url")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(jwk: serde_json::Value, jws: &str) {
+        let jwk: Jwk = serde_json::from_value(jwk).unwrap();
+        let key = parse(&jwk).unwrap();
+        let parts = compact::split(jws).unwrap();
+        let signature = compact::decode(parts.signature).unwrap();
+        key.verify_sig(parts.signing_input, &signature).unwrap();
+        assert!(key.verify_sig(b"something else", &signature).is_err());
+    }
+
+    #[test]
+    fn the_examples_of_rfc_7515_and_rfc_8037_are_good() {
+        // RFC 7515 appendix A.2.
+        check(
+            serde_json::json!({
+                "kty": "RSA", "kid": "a", "alg": "RS256", "use": "sig", "e": "AQAB",
+                "n": concat!(
+                    "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4",
+                    "d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5re",
+                    "xMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxX",
+                    "FvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ",
+                ),
+            }),
+            concat!(
+                "eyJhbGciOiJSUzI1NiJ9.",
+                "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.",
+                "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujG",
+                "bds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K",
+                "0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6",
+                "LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
+            ),
+        );
+        // RFC 7515 appendix A.3.
+        check(
+            serde_json::json!({
+                "kty": "EC", "kid": "b", "alg": "ES256", "use": "sig", "crv": "P-256",
+                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+            }),
+            concat!(
+                "eyJhbGciOiJFUzI1NiJ9.",
+                "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.",
+                "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+            ),
+        );
+        // RFC 8037 appendix A.4.
+        check(
+            serde_json::json!({
+                "kty": "OKP", "kid": "c", "alg": "EdDSA", "use": "sig", "crv": "Ed25519",
+                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+            }),
+            concat!(
+                "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.",
+                "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
+            ),
+        );
+    }
 }

@@ -25,8 +25,11 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u
     u64::deserialize(deserializer).map(Some)
 }
 
+/// Tests the form of a claim.
+type Form = fn(&Value) -> bool;
+
 /// The required claims with the test of their form.
-const REQUIRED: [(&str, fn(&Value) -> bool); 9] = [
+const REQUIRED: [(&str, Form); 9] = [
     ("iss", Value::is_string),
     ("sub", Value::is_string),
     ("aud", is_audience),

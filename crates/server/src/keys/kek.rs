@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use super::CryptoFailed;
@@ -40,14 +40,21 @@ pub enum KekError {
 }
 
 /// Seals private keys before they are stored.
-pub struct KeyEncryptionKey(LessSafeKey);
+#[derive(Clone)]
+pub struct KeyEncryptionKey(Zeroizing<[u8; Self::LEN]>);
 
 impl KeyEncryptionKey {
-    const LEN: usize = 32;
+    /// Its length in bytes.
+    pub const LEN: usize = 32;
     /// Longest text of a key, with white space around it, in bytes.
-    const MAX_TEXT: u64 = 256;
+    const MAX_TEXT: usize = 256;
     /// The form of a sealed key: version, nonce, ciphertext with tag.
     const VERSION: u8 = 1;
+
+    /// The key of its bytes.
+    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
+        Self(Zeroizing::new(*bytes))
+    }
 
     /// The key of 64 hexadecimal digits, or of base64 in either alphabet.
     ///
@@ -55,8 +62,7 @@ impl KeyEncryptionKey {
     /// When the text is not 32 bytes; the text is not repeated.
     pub fn from_text(text: &str) -> Result<Self, KekError> {
         let text = text.trim();
-        let bytes = from_hex(text).or_else(|| from_base64(text)).ok_or(KekError::Text)?;
-        Self::from_bytes(&bytes).map_err(|CryptoFailed| KekError::Text)
+        from_hex(text).or_else(|| from_base64(text)).map(Self).ok_or(KekError::Text)
     }
 
     /// The key of a file that only its owner can use.
@@ -70,8 +76,9 @@ impl KeyEncryptionKey {
         if file.metadata().map_err(io)?.permissions().mode() & 0o077 != 0 {
             return Err(KekError::Permissions(path.to_owned()));
         }
-        let mut text = Zeroizing::new(String::new());
-        file.take(Self::MAX_TEXT).read_to_string(&mut text).map_err(io)?;
+        // With room for all of it, so that growing leaves no copy behind.
+        let mut text = Zeroizing::new(String::with_capacity(2 * Self::MAX_TEXT));
+        file.take(Self::MAX_TEXT as u64).read_to_string(&mut text).map_err(io)?;
         Self::from_text(&text).map_err(|_| KekError::File(path.to_owned()))
     }
 
@@ -108,7 +115,7 @@ impl KeyEncryptionKey {
     pub(super) fn seal(&self, place: Place<'_>, secret: &[u8]) -> Result<Vec<u8>, CryptoFailed> {
         let nonce = entropy::bytes::<NONCE_LEN>();
         let mut sealed = Zeroizing::new(secret.to_vec());
-        let tag = self.0.seal_in_place_separate_tag(
+        let tag = self.cipher()?.seal_in_place_separate_tag(
             Nonce::assume_unique_for_key(nonce),
             Aad::from(place.bytes()),
             &mut sealed,
@@ -125,17 +132,13 @@ impl KeyEncryptionKey {
         }
         let mut buffer = Zeroizing::new(ciphertext.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let len = self.0.open_in_place(nonce, Aad::from(place.bytes()), &mut buffer).ok()?.len();
+        let len = self.cipher().ok()?.open_in_place(nonce, Aad::from(place.bytes()), &mut buffer).ok()?.len();
         buffer.truncate(len);
         Some(buffer)
     }
 
-    /// The key itself.
-    ///
-    /// # Errors
-    /// When it is not 32 bytes.
-    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Result<Self, CryptoFailed> {
-        Ok(Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, bytes)?)))
+    fn cipher(&self) -> Result<LessSafeKey, CryptoFailed> {
+        Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.0.as_slice())?))
     }
 }
 
@@ -177,9 +180,89 @@ fn from_hex(text: &str) -> Option<Zeroizing<[u8; KeyEncryptionKey::LEN]>> {
 fn from_base64(text: &str) -> Option<Zeroizing<[u8; KeyEncryptionKey::LEN]>> {
     let text = text.trim_end_matches('=');
     let bytes = match text.contains(['+', '/']) {
-        true => STANDARD.decode(format!("{text}=")),
+        true => STANDARD_NO_PAD.decode(text),
         false => URL_SAFE_NO_PAD.decode(text),
     };
     let bytes = Zeroizing::new(bytes.ok()?);
     Some(Zeroizing::new(bytes.as_slice().try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place<'_> = Place { purpose: KeyPurpose::Refresh, number: 1, id: "refresh-1" };
+
+    #[test]
+    fn a_key_is_text_in_hex_or_base64() {
+        let hex = "00ff".repeat(16);
+        let standard = base64::engine::general_purpose::STANDARD.encode([0xfb; 32]);
+        for good in [
+            hex.as_str(),
+            &hex.to_uppercase(),
+            &format!(" {hex}\n"),
+            &standard,
+            standard.trim_end_matches('='),
+        ] {
+            assert!(KeyEncryptionKey::from_text(good).is_ok(), "{good}");
+        }
+        assert!(KeyEncryptionKey::from_text(&URL_SAFE_NO_PAD.encode([0xfb; 32])).is_ok());
+        for bad in [
+            "",
+            "hunter2",
+            &hex[2..],
+            &format!("{hex}00"),
+            &"zz".repeat(32),
+            &URL_SAFE_NO_PAD.encode([1; 33]),
+        ] {
+            let error = KeyEncryptionKey::from_text(bad).unwrap_err().to_string();
+            assert!(bad.is_empty() || !error.contains(bad));
+        }
+        let sealed = KeyEncryptionKey::from_text(&hex).unwrap().seal(PLACE, b"secret").unwrap();
+        let same = URL_SAFE_NO_PAD.encode([[0, 0xff]; 16].concat());
+        let same = KeyEncryptionKey::from_text(&same).unwrap();
+        assert_eq!(same.open(PLACE, &sealed).unwrap().as_slice(), b"secret");
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_in_its_place_only() {
+        let kek = KeyEncryptionKey::from_bytes(&[7; 32]);
+        let sealed = kek.seal(PLACE, b"secret").unwrap();
+        assert!(!sealed.windows(6).any(|w| w == b"secret"));
+        assert_ne!(sealed, kek.seal(PLACE, b"secret").unwrap());
+        assert!(KeyEncryptionKey::from_bytes(&[8; 32]).open(PLACE, &sealed).is_none());
+        assert!(kek.open(Place { number: 2, ..PLACE }, &sealed).is_none());
+        assert!(kek.open(Place { id: "refresh-2", ..PLACE }, &sealed).is_none());
+        assert!(kek.open(Place { purpose: KeyPurpose::Opaque, ..PLACE }, &sealed).is_none());
+        for at in 0..sealed.len() {
+            let mut edited = sealed.clone();
+            edited[at] ^= 1;
+            assert!(kek.open(PLACE, &edited).is_none(), "{at}");
+            assert!(kek.open(PLACE, &sealed[..at]).is_none(), "{at}");
+        }
+        assert_eq!(format!("{kek:?}"), "KeyEncryptionKey");
+    }
+
+    #[test]
+    fn the_file_is_made_once_and_is_its_owners_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("kek");
+        assert!(matches!(KeyEncryptionKey::load(&path), Err(KekError::Io { .. })));
+        let sealed = KeyEncryptionKey::load_or_create(&path).unwrap().seal(PLACE, b"secret").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let again = KeyEncryptionKey::load_or_create(&path).unwrap();
+        assert_eq!(again.open(PLACE, &sealed).unwrap().as_slice(), b"secret");
+
+        for mode in [0o640, 0o604, 0o660, 0o610] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let error = KeyEncryptionKey::load_or_create(&path).unwrap_err().to_string();
+            assert!(error.contains(&format!("chmod 600 {}", path.display())), "{error}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(KeyEncryptionKey::load(&path).is_ok());
+
+        let empty = directory.path().join("empty");
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&empty).unwrap();
+        assert!(matches!(KeyEncryptionKey::load_or_create(&empty), Err(KekError::File(_))));
+    }
 }

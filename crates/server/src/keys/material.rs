@@ -60,6 +60,7 @@ pub(super) fn open(kek: &KeyEncryptionKey, record: &KeyRecord) -> Result<Materia
 }
 
 /// A key that makes tokens.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is made")]
 pub(super) enum Material {
     Signing(SigningKey),
     Mac(hmac::Key),
@@ -213,4 +214,57 @@ pub(super) fn thumbprint(jwk: &Jwk) -> String {
         }
     };
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+
+    fn jwk(json: &str) -> Jwk {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn thumbprints_are_those_of_rfc_7638_and_rfc_8037() {
+        // RFC 7638 section 3.1.
+        let rsa = jwk(concat!(
+            r#"{"kty":"RSA","kid":"","alg":"RS256","use":"sig","e":"AQAB","n":"#,
+            "\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWK",
+            "RXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqz",
+            "s8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_",
+            "xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw\"}",
+        ));
+        assert_eq!(thumbprint(&rsa), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        // RFC 8037 appendix A.3.
+        let ed25519 = jwk(
+            r#"{"kty":"OKP","kid":"","alg":"EdDSA","use":"sig","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        );
+        assert_eq!(thumbprint(&ed25519), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn a_second_library_computes_the_same_thumbprints() {
+        for ours in &testing::key_set().jwks().keys {
+            let theirs: jsonwebtoken::jwk::Jwk =
+                serde_json::from_value(serde_json::to_value(ours).unwrap()).unwrap();
+            assert_eq!(ours.kid, theirs.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_modulus_is_found_in_keys_of_our_form_only() {
+        let key = RsaKeyPair::generate(KeySize::Rsa3072).unwrap();
+        assert_eq!(rsa_2048_components(key.public_key().as_ref()), None);
+    }
+
+    #[test]
+    fn another_key_encryption_key_opens_nothing() {
+        let other = KeyEncryptionKey::from_text(&"00".repeat(32)).unwrap();
+        for record in testing::records() {
+            let Err(KeysError::WrongKek(id)) = open(&other, record) else { panic!("{}", record.id) };
+            assert_eq!(id, record.id);
+            assert!(open(&testing::kek(), record).is_ok());
+        }
+    }
 }

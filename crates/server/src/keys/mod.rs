@@ -8,10 +8,12 @@ mod material;
 mod plan;
 mod refresh;
 mod set;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use access::{IssueError, MAX_ACCESS_TOKEN, OpaqueTokenError};
 pub use kek::{KekError, KeyEncryptionKey};
-pub use plan::{InvalidSchedule, KeySchedule, MAX_NUMBER, RingFull, Step, plan};
+pub use plan::{KeySchedule, MAX_NUMBER, RingFull, Step, plan};
 pub use refresh::{PresentedRefresh, RefreshNonce, RefreshTokenError, retry_hash};
 pub use set::KeySet;
 
@@ -21,8 +23,6 @@ use std::time::Duration;
 use crate::store::{Added, KeyPurpose, KeyRecord, Store, StoreError};
 use crate::time::Timestamp;
 
-/// How long resource servers may keep a copy of the key set: `max-age` of its answer.
-pub const JWKS_MAX_AGE: Duration = Duration::from_secs(15 * 60);
 /// Longest cursor that is looked at, in characters.
 pub const MAX_CURSOR: usize = 1024;
 /// Least time between two looks at the store for keys that a token named and we did not know.
@@ -70,9 +70,6 @@ pub enum KeysError {
     /// No number is free.
     #[error(transparent)]
     RingFull(#[from] RingFull),
-    /// The schedule is wrong.
-    #[error(transparent)]
-    Schedule(#[from] InvalidSchedule),
     /// Other nodes made keys at the same time, again and again.
     #[error("other nodes are making keys at the same time: try again")]
     Busy,
@@ -94,23 +91,16 @@ impl Keys {
     /// Loads all keys, and makes those that are missing: on the first start, all.
     ///
     /// # Errors
-    /// When the store fails, the schedule is wrong, or the stored keys do not open.
+    /// When the store fails or the stored keys do not open.
     pub async fn open(
         store: Arc<dyn Store>,
         kek: KeyEncryptionKey,
         schedule: KeySchedule,
         now: Timestamp,
     ) -> Result<Arc<Self>, KeysError> {
-        schedule.check()?;
         let kek = Arc::new(kek);
-        let set = live_through(store.as_ref(), &kek, &schedule, now).await?;
-        Ok(Arc::new(Self {
-            store,
-            kek,
-            schedule,
-            current: RwLock::new(Arc::new(set)),
-            looked: Mutex::new(now),
-        }))
+        let set = live_through(store.as_ref(), &kek, &schedule, now, None).await?;
+        Ok(Arc::new(Self { store, kek, schedule, current: RwLock::new(set), looked: Mutex::new(now) }))
     }
 
     /// The keys as they are now.
@@ -130,7 +120,7 @@ impl Keys {
     pub async fn reload(&self) -> Result<(), KeysError> {
         let records = self.store.keys().await?;
         if records != self.snapshot().records() {
-            self.replace(KeySet::open(&records, &self.kek)?);
+            self.replace(Arc::new(KeySet::open(&records, &self.kek)?));
         }
         Ok(())
     }
@@ -157,10 +147,9 @@ impl Keys {
     /// # Errors
     /// As [`Self::reload`]; also when a ring is full.
     pub async fn maintain(&self, now: Timestamp) -> Result<(), KeysError> {
-        let set = live_through(self.store.as_ref(), &self.kek, &self.schedule, now).await?;
-        if set.records() != self.snapshot().records() {
-            self.replace(set);
-        }
+        let known = self.snapshot();
+        let set = live_through(self.store.as_ref(), &self.kek, &self.schedule, now, Some(known)).await?;
+        self.replace(set);
         Ok(())
     }
 
@@ -206,8 +195,8 @@ impl Keys {
         Err(KeysError::Busy)
     }
 
-    fn replace(&self, set: KeySet) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+    fn replace(&self, set: Arc<KeySet>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = set;
     }
 }
 
@@ -223,16 +212,21 @@ async fn live_through(
     kek: &Arc<KeyEncryptionKey>,
     schedule: &KeySchedule,
     now: Timestamp,
-) -> Result<KeySet, KeysError> {
+    known: Option<Arc<KeySet>>,
+) -> Result<Arc<KeySet>, KeysError> {
+    let is_known = |record: &KeyRecord| known.as_ref().is_some_and(|set| set.records().contains(record));
     for _ in 0..MAX_ROUNDS {
         let records = store.keys().await?;
         // Before anything is made: with a wrong key-encryption key nothing may be added.
-        for record in &records {
+        for record in records.iter().filter(|record| !is_known(record)) {
             material::open(kek, record)?;
         }
         let steps = plan(&records, schedule, now)?;
         if steps.is_empty() {
-            return KeySet::open(&records, kek);
+            return match known {
+                Some(set) if set.records() == records => Ok(set),
+                _ => KeySet::open(&records, kek).map(Arc::new),
+            };
         }
         for step in steps {
             take(store, kek, step, now).await?;

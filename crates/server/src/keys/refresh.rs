@@ -161,3 +161,124 @@ pub(super) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     parts.iter().for_each(|part| context.update(part));
     context.finish().as_ref().try_into().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(byte: u8) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &[byte; 32])
+    }
+
+    fn opened(token: &str) -> Result<PresentedRefresh, RefreshTokenError> {
+        let key = key(1);
+        open(token, |number| (number == 9).then_some(&key))
+    }
+
+    fn session() -> SessionId {
+        SessionId(uuid::Uuid::from_u128(0x0190_a0a0_0000_7000_8000_0000_0000_0001))
+    }
+
+    fn a_token() -> String {
+        let nonce = RefreshNonce(Zeroizing::new([7; NONCE_LEN]));
+        seal(&key(1), 9, session(), 3, &nonce).expose().to_owned()
+    }
+
+    #[test]
+    fn the_layout_is_the_designs() {
+        let token = a_token();
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("rft_").unwrap()).unwrap();
+        assert_eq!(bytes.len(), 55);
+        assert_eq!(bytes[..3], [1, 0, 9]);
+        assert_eq!(bytes[3..19], *session().0.as_bytes());
+        assert_eq!(bytes[19..23], [0, 0, 0, 3]);
+        assert_eq!(bytes[23..39], [7; 16]);
+        let mac = hmac::sign(&key(1), &[MAC_DOMAIN, &bytes[..39]].concat());
+        assert_eq!(bytes[39..], mac.as_ref()[..16]);
+        assert_eq!(token, a_token(), "the same generation is the same token");
+    }
+
+    #[test]
+    fn a_token_opens_to_what_it_was_made_of() {
+        let presented = opened(&a_token()).unwrap();
+        assert_eq!((presented.session, presented.generation, presented.key_number), (session(), 3, 9));
+        assert_eq!(presented.nonce.hash(), sha256(&[&[7; 16]]));
+        assert_eq!(format!("{:?}", presented.nonce), "RefreshNonce");
+    }
+
+    #[test]
+    fn each_wrong_thing_has_its_name() {
+        use RefreshTokenError as Error;
+        let token = a_token();
+        let error = |text: &str| opened(text).unwrap_err();
+        assert_eq!(error(""), Error::NotARefreshToken);
+        assert_eq!(error("hello"), Error::NotARefreshToken);
+        assert_eq!(error(&token.replace("rft_", "RFT_")), Error::NotARefreshToken);
+        assert_eq!(error(&format!(" {token}")), Error::NotARefreshToken);
+        assert_eq!(error("oat_AQEB"), Error::LooksLikeOpaqueAccess);
+        assert_eq!(error("eyJhbGciOiJFUzI1NiJ9.e30.AAAA"), Error::LooksLikeJwt);
+        for broken in
+            [&token[..token.len() - 1], &format!("{token}A"), &format!("{token}="), &format!("{token} ")]
+        {
+            assert_eq!(error(broken), Error::Malformed, "{broken}");
+        }
+        assert_eq!(error("rft_"), Error::Malformed);
+        assert_eq!(error(&format!("rft_{}", "A".repeat(1 << 20))), Error::Malformed);
+        assert_eq!(error(&seal_with(|b| b[0] = 2)), Error::Malformed);
+        assert_eq!(error(&seal_with(|b| b[1] = 1)), Error::Malformed);
+        assert_eq!(error(&seal_with(|b| b[2] = 8)), Error::UnknownKey);
+        assert_eq!(error(&seal_with(|b| b[22] = 4)), Error::BadMac);
+        let foreign = seal(&key(2), 9, session(), 3, &RefreshNonce::random());
+        assert_eq!(error(foreign.expose()), Error::BadMac);
+    }
+
+    /// A token changed after it was made.
+    fn seal_with(change: impl FnOnce(&mut [u8])) -> String {
+        let mut bytes = URL_SAFE_NO_PAD.decode(&a_token()[4..]).unwrap();
+        change(&mut bytes);
+        format!("rft_{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    #[test]
+    fn no_two_texts_are_the_same_token() {
+        let token = a_token();
+        for at in 0..token.len() {
+            for byte in 0..128 {
+                let mut edited = token.clone().into_bytes();
+                if edited[at] != byte {
+                    edited[at] = byte;
+                    assert!(opened(std::str::from_utf8(&edited).unwrap()).is_err(), "{byte} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_retry_hash_is_of_its_session() {
+        let key = |text: &str| IdempotencyKey::new(text.to_owned());
+        let other = SessionId(uuid::Uuid::from_u128(1));
+        assert_eq!(retry_hash(session(), &key("a")), retry_hash(session(), &key("a")));
+        assert_ne!(retry_hash(session(), &key("a")), retry_hash(session(), &key("b")));
+        assert_ne!(retry_hash(session(), &key("a")), retry_hash(other, &key("a")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_session_and_generation_come_back(id: u128, generation: u32, nonce: [u8; 16]) {
+            let session = SessionId(uuid::Uuid::from_u128(id));
+            let nonce = RefreshNonce(Zeroizing::new(nonce));
+            let token = seal(&key(1), 9, session, generation, &nonce);
+            let presented = opened(token.expose()).unwrap();
+            prop_assert_eq!((presented.session, presented.generation), (session, generation));
+            prop_assert_eq!(presented.nonce.hash(), nonce.hash());
+        }
+
+        #[test]
+        fn no_text_opens(text in ".{0,100}", encoded in "rft_[A-Za-z0-9_-]{74}") {
+            prop_assert!(opened(&text).is_err());
+            prop_assert!(opened(&encoded).is_err());
+        }
+    }
+}

@@ -269,3 +269,190 @@ impl Published {
         Ok(Self { set, json: Bytes::from(json), etag })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use countersign_verify::Verifier;
+    use countersign_wire::Audience;
+
+    use super::super::testing::{kek, key_set, records};
+    use super::*;
+
+    const ISSUER: &str = "https://login.example";
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn claims() -> AccessClaims {
+        AccessClaims {
+            iss: ISSUER.to_owned(),
+            sub: "0190a0a0-0000-7000-8000-000000000001".to_owned(),
+            aud: Audience::One("https://api.example".to_owned()),
+            exp: NOW.seconds() + 600,
+            iat: NOW.seconds(),
+            jti: "j".to_owned(),
+            client_id: "web".parse().unwrap(),
+            scope: "read write".parse().unwrap(),
+            rev: 7,
+            sid: Some("0190a0a0-0000-7000-8000-000000000002".parse().unwrap()),
+            stv: Some(2),
+            tenant: None,
+            auth_time: Some(5),
+            acr: None,
+            amr: vec!["pwd".to_owned()],
+            roles: vec!["admin \u{e9}\"".to_owned()],
+            username: None,
+            email: None,
+        }
+    }
+
+    #[test]
+    fn what_is_signed_is_what_two_libraries_read() {
+        let set = key_set();
+        let verifier = Verifier::new(ISSUER, "https://api.example", set.jwks().clone()).unwrap();
+        for alg in Algorithm::ALL {
+            let token = set.sign(alg, &claims(), NOW).unwrap();
+            assert_eq!(verifier.verify(token.expose(), NOW.seconds()).unwrap(), claims());
+            assert_eq!(set.open_jwt(token.expose(), ISSUER).unwrap(), claims());
+            assert_eq!(set.open_jwt(token.expose(), "https://other.example"), Err(Rejection::Issuer));
+
+            let header = jsonwebtoken::decode_header(token.expose()).unwrap();
+            assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+            let jwk = set.jwks().keys.iter().find(|k| Some(&k.kid) == header.kid.as_ref()).unwrap();
+            assert_eq!(jwk.alg, alg);
+            let jwk: jsonwebtoken::jwk::Jwk =
+                serde_json::from_value(serde_json::to_value(jwk).unwrap()).unwrap();
+            let mut validation = jsonwebtoken::Validation::new(header.alg);
+            validation.validate_exp = false;
+            validation.set_audience(&["https://api.example"]);
+            let key = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
+            let read = jsonwebtoken::decode::<AccessClaims>(token.expose(), &key, &validation).unwrap();
+            assert_eq!(read.claims, claims());
+        }
+    }
+
+    #[test]
+    fn only_public_members_are_published() {
+        let set = key_set();
+        let json: serde_json::Value = serde_json::from_slice(&set.jwks_json()).unwrap();
+        assert_eq!(json["keys"].as_array().unwrap().len(), 3);
+        for key in json["keys"].as_array().unwrap() {
+            for (name, _) in key.as_object().unwrap() {
+                let public = ["kty", "kid", "alg", "use", "crv", "x", "y", "n", "e"];
+                assert!(public.contains(&name.as_str()), "{name}");
+            }
+        }
+        assert!(set.jwks_etag().starts_with('"') && set.jwks_etag().ends_with('"'));
+        assert_eq!(set.jwks_etag(), KeySet::open(records(), &kek()).unwrap().jwks_etag());
+    }
+
+    #[test]
+    fn an_opaque_token_opens_whole_or_not_at_all() {
+        let set = key_set();
+        let token = set.seal_opaque(&claims(), NOW).unwrap();
+        let text = token.expose();
+        assert_eq!(set.open_opaque(text).unwrap(), claims());
+        assert_ne!(text, set.seal_opaque(&claims(), NOW).unwrap().expose());
+        assert!(!text.contains("read"));
+        for at in 0..text.len() {
+            assert!(set.open_opaque(&text[..at]).is_err());
+            let mut edited = text.as_bytes().to_vec();
+            edited[at] = if edited[at] == b'A' { b'B' } else { b'A' };
+            assert!(set.open_opaque(std::str::from_utf8(&edited).unwrap()).is_err(), "{at}");
+        }
+        for extended in [format!("{text}A"), format!("{text}AAAA"), format!("{text}="), format!("{text} ")] {
+            assert!(set.open_opaque(&extended).is_err());
+        }
+        use OpaqueTokenError as Error;
+        assert_eq!(set.open_opaque("rft_AAAA"), Err(Error::NotAnOpaqueToken));
+        assert_eq!(set.open_opaque("oat_"), Err(Error::Malformed));
+        assert_eq!(set.open_opaque(&format!("oat_{}", "A".repeat(1 << 20))), Err(Error::Malformed));
+        let unknown = URL_SAFE_NO_PAD.encode([&[1, 77], [0; 40].as_slice()].concat());
+        assert_eq!(set.open_opaque(&format!("oat_{unknown}")), Err(Error::UnknownKey));
+    }
+
+    #[test]
+    fn a_token_that_nobody_would_look_at_is_not_made() {
+        let mut claims = claims();
+        claims.roles = vec!["r".repeat(100); 90];
+        assert_eq!(key_set().sign(Algorithm::ES256, &claims, NOW).unwrap_err(), IssueError::TooLong);
+        assert_eq!(key_set().seal_opaque(&claims, NOW).unwrap_err(), IssueError::TooLong);
+    }
+
+    #[test]
+    fn the_newest_active_key_makes_tokens_and_the_older_still_opens_them() {
+        let active_at = NOW.plus(Duration::from_secs(60));
+        let mut records = records().to_vec();
+        for purpose in [KeyPurpose::Refresh, KeyPurpose::Opaque, KeyPurpose::Signing(Algorithm::EdDSA)] {
+            records.push(material::generate(&kek(), purpose, 2, NOW, active_at).unwrap());
+        }
+        let set = KeySet::open(&records, &kek()).unwrap();
+        assert_eq!(set.jwks().keys.len(), 4);
+        assert_ne!(set.jwks_etag(), key_set().jwks_etag());
+        let before = active_at.minus(Duration::from_millis(1));
+        assert_eq!((set.newest_refresh_key(before), set.newest_refresh_key(active_at)), (1, 2));
+        // A clock from before all keys still gets one.
+        assert_eq!(set.newest_refresh_key(Timestamp(-1)), 1);
+
+        for now in [before, active_at] {
+            let jwt = set.sign(Algorithm::EdDSA, &claims(), now).unwrap();
+            let opaque = set.seal_opaque(&claims(), now).unwrap();
+            assert!(set.open_jwt(jwt.expose(), ISSUER).is_ok());
+            assert!(set.open_opaque(opaque.expose()).is_ok());
+            // The node that has not looked yet.
+            let old = key_set();
+            let new_key = now == active_at;
+            let unknown = old.open_jwt(jwt.expose(), ISSUER) == Err(Rejection::UnknownKey);
+            assert_eq!(unknown, new_key);
+            let unknown = old.open_opaque(opaque.expose()) == Err(OpaqueTokenError::UnknownKey);
+            assert_eq!(unknown, new_key);
+        }
+        let session = claims().sid.unwrap();
+        let nonce = RefreshNonce::random();
+        let token = |number| set.refresh_token(number, session, 5, &nonce);
+        assert!(token(3).is_none());
+        assert_ne!(token(1).unwrap().expose(), token(2).unwrap().expose());
+        for number in [1, 2] {
+            let presented = set.open_refresh(token(number).unwrap().expose()).unwrap();
+            assert_eq!((presented.session, presented.generation, presented.key_number), (session, 5, number));
+        }
+    }
+
+    #[test]
+    fn contexts_tell_places_apart_and_stay_comparable() {
+        let context = key_set().context("192.0.2.0/24", "browser");
+        assert_eq!(context, KeySet::open(records(), &kek()).unwrap().context("192.0.2.0/24", "browser"));
+        let other = key_set().context("198.51.100.0/24", "browser");
+        assert_ne!(context.network, other.network);
+        assert_eq!(context.agent, other.agent);
+        assert_ne!(key_set().context("x", "x").network, key_set().context("x", "x").agent);
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_its_list_only() {
+        let set = key_set();
+        let cursor = set.seal_cursor("sessions", "a value");
+        assert_eq!(set.open_cursor("sessions", &cursor).as_deref(), Some("a value"));
+        assert_eq!(set.open_cursor("users", &cursor), None);
+        assert_eq!(set.open_cursor("sessions", ""), None);
+        assert_eq!(set.open_cursor("sessions", &"A".repeat(MAX_CURSOR + 1)), None);
+        let edited = cursor.replacen(&cursor[..1], if cursor.starts_with('A') { "B" } else { "A" }, 1);
+        assert_eq!(set.open_cursor("sessions", &edited), None);
+        assert_eq!(set.open_cursor("sessions", &format!("{cursor}AA")), None);
+    }
+
+    #[test]
+    fn a_missing_purpose_is_named() {
+        let records: Vec<_> = records().iter().filter(|r| r.purpose != KeyPurpose::Opaque).cloned().collect();
+        let Err(KeysError::Missing(KeyPurpose::Opaque)) = KeySet::open(&records, &kek()) else { panic!() };
+    }
+
+    #[test]
+    fn debug_shows_ids_only() {
+        let shown = format!("{:?}", key_set());
+        for record in records() {
+            assert!(shown.contains(&record.id));
+        }
+        assert!(!shown.contains("sealed"));
+    }
+}

@@ -1,0 +1,7 @@
+//! The verifier against attackers and against a second library.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod differential;
+mod issuer;
+mod jose;
