@@ -99,11 +99,18 @@ impl App {
     /// # Errors
     /// The store's; and the same when they were read a moment ago, since an unknown key is no "no".
     pub async fn reload_keys(&self, now: Timestamp) -> StoreResult<()> {
-        match self.keys.look_again(now).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(StoreError::Unavailable("keys were read a moment ago".to_owned())),
-            Err(error) => Err(keys_error(error)),
+        if self.look_for_keys(now).await? {
+            return Ok(());
         }
+        Err(StoreError::Unavailable("keys were read a moment ago".to_owned()))
+    }
+
+    /// As [`Self::reload_keys`], where "not known" is an answer. False: they were read a moment ago.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn look_for_keys(&self, now: Timestamp) -> StoreResult<bool> {
+        self.keys.look_again(now).await.map_err(keys_error)
     }
 
     /// Whether browsers on this origin may call the token and revocation endpoints.

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, UnixListener};
 use crate::app::App;
 use crate::config::{self, Database, Settings};
 use crate::flows::policy::Policy;
-use crate::flows::policy::{KindLifetimes, Lifetimes};
+use crate::flows::policy::{KindLifetimes, Lifetimes, MAX_ABSOLUTE, MAX_LONG_ACCESS};
 use crate::http::layers::{self, Observer};
 use crate::http::listen::{self, Listener};
 use crate::http::shutdown::Shutdown;
@@ -70,13 +70,16 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServerError> {
     let (store, clock) = open_store(settings).await?;
     let kek = match &settings.key_encryption_key {
         Some(key) => KeyEncryptionKey::from_bytes(key.expose()),
-        None => KeyEncryptionKey::load_or_create(&settings.data_dir.join(KEK_FILE))
-            .map_err(|error| ServerError(error.to_string()))?,
+        None => kek_of_file(&settings.data_dir.join(KEK_FILE), store.as_ref()).await?,
     };
     let now = clock.now();
     let schedule = KeySchedule {
         rotate_every: settings.keys.rotate_every,
         publish_ahead: settings.keys.publish_ahead,
+        // The limits over all clients that ever were, not what is configured today: a lifetime
+        // that is lowered must not cost a living token its key.
+        longest_access: MAX_LONG_ACCESS,
+        longest_session: MAX_ABSOLUTE,
         ..KeySchedule::default()
     };
     let keys = Keys::open(store.clone(), kek, schedule, now)
@@ -159,6 +162,15 @@ async fn open_store(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Cloc
         Database::Sqlite(path) => (SqliteStore::open(path).map_err(failed)?, Arc::new(SystemClock)),
         Database::Postgres(_) => return Err(ServerError("postgres is not there yet".to_owned())),
     })
+}
+
+/// The key-encryption key in the data directory. It is made only for a store without keys: a new
+/// one beside keys that an old one sealed would hide that the old one is missing.
+async fn kek_of_file(path: &Path, store: &dyn Store) -> Result<KeyEncryptionKey, ServerError> {
+    let keys = store.keys().await.map_err(|error| ServerError::new("the keys could not be read", error))?;
+    let kek =
+        if keys.is_empty() { KeyEncryptionKey::load_or_create(path) } else { KeyEncryptionKey::load(path) };
+    kek.map_err(|error| ServerError(error.to_string()))
 }
 
 /// What the settings decide, as the flows need it.

@@ -2,7 +2,8 @@
 
 use countersign_wire::{AccessClaims, ErrorBody, ErrorCode};
 
-use super::{FlowResult, introspect};
+use super::FlowResult;
+use super::tokens::{self, Token};
 use crate::app::App;
 use crate::store::LivenessQuery;
 use crate::time::Timestamp;
@@ -45,7 +46,7 @@ pub async fn check(
     if token.starts_with("rft_") {
         return Ok(Err(BearerRefusal::RefreshToken));
     }
-    let Some(claims) = introspect::open_access_token(app, token) else {
+    let Some(Token::Access(claims)) = tokens::open(app, token, now).await? else {
         return Ok(Err(BearerRefusal::Foreign));
     };
     if claims.exp <= now.seconds() {

@@ -4,8 +4,10 @@
 use countersign_wire::{AccessClaims, IntrospectionAnswer, RefreshFacts};
 
 use super::clients::{AuthenticatedClient, Credentials};
+use super::tokens::{self, Token};
 use super::{FlowResult, Refusal};
 use crate::app::App;
+use crate::keys::PresentedRefresh;
 use crate::store::LivenessQuery;
 use crate::time::Timestamp;
 
@@ -48,12 +50,12 @@ async fn look(
     token: &str,
     now: Timestamp,
 ) -> FlowResult<Option<IntrospectionAnswer>> {
-    let keys = app.keys.snapshot();
-    if let Ok(presented) = keys.open_refresh(token) {
-        return refresh_token(app, caller, &presented, now).await.map(Some);
-    }
-    let Some(claims) = open_access_token(app, token) else {
-        return Ok(Some(IntrospectionAnswer::inactive()));
+    let claims = match tokens::open(app, token, now).await? {
+        None => return Ok(Some(IntrospectionAnswer::inactive())),
+        Some(Token::Refresh(presented)) => {
+            return refresh_token(app, caller, &presented, now).await.map(Some);
+        }
+        Some(Token::Access(claims)) => claims,
     };
     if claims.exp <= now.seconds() || !may_see(caller, &claims) {
         return Ok(Some(IntrospectionAnswer::inactive()));
@@ -79,15 +81,6 @@ async fn look(
     }))
 }
 
-/// The claims of an access token that we made, in whichever format. Expiry is the caller's to check.
-pub(super) fn open_access_token(app: &App, token: &str) -> Option<AccessClaims> {
-    let keys = app.keys.snapshot();
-    match keys.open_opaque(token) {
-        Ok(claims) => (claims.iss == app.policy.issuer).then_some(claims),
-        Err(_) => keys.open_jwt(token, &app.policy.issuer).ok(),
-    }
-}
-
 /// RFC 7662 section 2.2: a token is shown to the client that holds it and to the API that it is
 /// meant for.
 fn may_see(caller: &AuthenticatedClient, claims: &AccessClaims) -> bool {
@@ -100,7 +93,7 @@ fn may_see(caller: &AuthenticatedClient, claims: &AccessClaims) -> bool {
 async fn refresh_token(
     app: &App,
     caller: &AuthenticatedClient,
-    presented: &crate::keys::PresentedRefresh,
+    presented: &PresentedRefresh,
     now: Timestamp,
 ) -> FlowResult<IntrospectionAnswer> {
     let Some(standing) = app.store.standing(presented.session).await? else {

@@ -12,6 +12,7 @@ pub mod refresh;
 mod refusal;
 pub mod revocation;
 pub mod sessions;
+mod tokens;
 
 pub use crate::store::{Reason, Target};
 pub use refusal::{FlowError, FlowResult, Refusal};

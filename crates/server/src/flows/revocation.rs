@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use countersign_wire::AccessClaims;
-
 use super::clients::Credentials;
-use super::{FlowResult, Refusal, access, introspect};
+use super::tokens::{self, Token};
+use super::{FlowResult, Refusal, access};
 use crate::app::App;
-use crate::store::{Reason, Receipt, Target, UserChange};
+use crate::store::{Reason, Receipt, Standing, Target, UserChange};
 use crate::time::Timestamp;
 
 /// What a revocation ended, or would end.
@@ -114,22 +113,23 @@ struct Found {
 
 /// What a token names, if it is ours and authentic.
 async fn find(app: &App, token: &str, now: Timestamp) -> FlowResult<Option<Found>> {
-    if let Ok(presented) = app.keys.snapshot().open_refresh(token) {
-        let standing = app.store.standing(presented.session).await?;
-        return Ok(standing.filter(|standing| standing.session.nonce_hash == presented.nonce.hash()).map(
-            |standing| Found {
-                target: Target::Session(standing.session.id),
-                session: Some(standing.session.id),
-                client: standing.session.client,
-            },
-        ));
+    match tokens::open(app, token, now).await? {
+        None => Ok(None),
+        Some(Token::Refresh(presented)) => {
+            let standing = app.store.standing(presented.session).await?;
+            let own = standing.filter(|s| s.session.nonce_hash == presented.nonce.hash());
+            Ok(own.map(|Standing { session, .. }| Found {
+                target: Target::Session(session.id),
+                session: Some(session.id),
+                client: session.client,
+            }))
+        }
+        Some(Token::Access(claims)) => Ok((claims.exp > now.seconds()).then(|| Found {
+            target: Target::Token(claims.jti),
+            session: claims.sid,
+            client: claims.client_id,
+        })),
     }
-    let live = |claims: &AccessClaims| claims.exp > now.seconds();
-    Ok(introspect::open_access_token(app, token).filter(live).map(|claims| Found {
-        target: Target::Token(claims.jti),
-        session: claims.sid,
-        client: claims.client_id,
-    }))
 }
 
 async fn last_expiry(app: &App, target: &Target, now: Timestamp) -> FlowResult<Timestamp> {

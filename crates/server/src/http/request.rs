@@ -61,7 +61,11 @@ impl IntoResponse for Unreadable {
 ///
 /// # Errors
 /// See [`Unreadable`].
-pub(super) async fn read(request: Request, accepts: Accepts, public: &Public) -> Result<OAuthRequest, Unreadable> {
+pub(super) async fn read(
+    request: Request,
+    accepts: Accepts,
+    public: &Public,
+) -> Result<OAuthRequest, Unreadable> {
     let basic = request.headers().contains_key(header::AUTHORIZATION);
     let origin = public.origin(&request);
     let (parameters, headers) = read_body(request, accepts, public).await?;

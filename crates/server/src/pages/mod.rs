@@ -20,6 +20,8 @@ pub fn lifetimes(document: &LifetimesDocument) -> Result<String, askama::Error> 
 
 /// Filters for the templates.
 mod filters {
+    #![expect(unreachable_pub, reason = "the filter macro makes public items")]
+
     /// Seconds in words: `10 min`, `12 h`, `7 d`.
     #[askama::filter_fn]
     pub(super) fn span(seconds: &u64, _: &dyn askama::Values) -> askama::Result<String> {

@@ -14,7 +14,12 @@ async fn verifier(server: &TestServer) -> Verifier {
     Verifier::new("https://auth.example", AUDIENCE, keys).unwrap()
 }
 
-async fn credentials(server: &TestServer, id: &str, secret: &str, more: &[(&str, &str)]) -> crate::support::Answer {
+async fn credentials(
+    server: &TestServer,
+    id: &str,
+    secret: &str,
+    more: &[(&str, &str)],
+) -> crate::support::Answer {
     let mut pairs = vec![("grant_type", "client_credentials")];
     pairs.extend_from_slice(more);
     server.form_with("/oauth/token", &pairs, &[("authorization", &basic(id, secret))]).await
@@ -71,7 +76,9 @@ on_both!(client_credentials_are_for_confidential_services, |server| {
     let body = credentials(&server, "svc", &secret, &[("scope", "read")]).await.assert_ok().json();
     assert_eq!((&body["scope"], &body["refresh_token"]), (&json!("read"), &json!(null)));
     credentials(&server, "svc", &secret, &[("scope", "admin")]).await.assert_error(400, "invalid_scope");
-    credentials(&server, "svc", &secret, &[("resource", "https://other.example")]).await.assert_error(400, "invalid_target");
+    credentials(&server, "svc", &secret, &[("resource", "https://other.example")])
+        .await
+        .assert_error(400, "invalid_target");
 });
 
 on_both!(a_disabled_service_is_refused_and_its_token_ends, |server| {
@@ -95,13 +102,17 @@ on_both!(the_api_answers_401_and_403_rightly, |server| {
     let text = server.get_as("/api/profile", &pair.refresh).await.assert_error(401, "invalid_token");
     assert!(text.contains("this is a refresh token"), "{text}");
     server.get_as("/api/profile", "nonsense").await.assert_error(401, "invalid_token");
-    server.get(&format!("/api/profile?access_token={}", pair.access)).await.assert_error(400, "invalid_request");
+    server
+        .get(&format!("/api/profile?access_token={}", pair.access))
+        .await
+        .assert_error(400, "invalid_request");
     let secret = server.confidential_client("writer", json!({"scope": "write"})).await;
     let narrow = credentials(&server, "writer", &secret, &[]).await.assert_ok().str("access_token");
     let answer = server.get_as("/api/profile", &narrow).await;
     answer.assert_error(403, "insufficient_scope");
     assert!(answer.header(http::header::WWW_AUTHENTICATE).contains("scope=\"read\""));
-    let secret = server.confidential_client("elsewhere", json!({"audience": ["https://other.example"]})).await;
+    let secret =
+        server.confidential_client("elsewhere", json!({"audience": ["https://other.example"]})).await;
     let foreign = credentials(&server, "elsewhere", &secret, &[]).await.assert_ok().str("access_token");
     server.get_as("/api/profile", &foreign).await.assert_error(401, "invalid_token");
     server.advance(Duration::from_secs(900));

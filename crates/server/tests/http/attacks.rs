@@ -97,7 +97,9 @@ on_both!(a_replay_with_more_scope, |server| {
     let pair = server.alice().await;
     server.refresh("app", &pair.refresh).await.assert_ok();
     let pairs = [
-        ("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", pair.refresh.as_str()),
+        ("grant_type", "refresh_token"),
+        ("client_id", "app"),
+        ("refresh_token", pair.refresh.as_str()),
         ("scope", "read admin"),
     ];
     server.form("/oauth/token", &pairs).await.assert_error(400, "invalid_scope");

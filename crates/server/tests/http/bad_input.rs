@@ -42,7 +42,10 @@ on_both!(malformed_token_requests_change_nothing, |server| {
         (format!("{good}&scope=a%22b"), "invalid_scope"),
         (format!("{good}&scope=a++b"), "invalid_scope"),
         (format!("{good}&scope={}", "s%20".repeat(5_000)), "invalid_scope"),
-        (format!("{good}&scope={}", (0..5_000).map(|n| format!("s{n}+")).collect::<String>()), "invalid_scope"),
+        (
+            format!("{good}&scope={}", (0..5_000).map(|n| format!("s{n}+")).collect::<String>()),
+            "invalid_scope",
+        ),
         (format!("{good}&{}", (0..200).map(|n| format!("p{n}=x&")).collect::<String>()), "invalid_request"),
         (format!("{good}&resource=not-a-uri"), "invalid_target"),
         (format!("{good}&resource=https://api.example%23frag"), "invalid_target"),
@@ -59,12 +62,19 @@ on_both!(wrong_content_types_are_refused, |server| {
     let pair = server.alice().await;
     let before = server.standing(&pair.sid).await;
     let form = format!("grant_type=refresh_token&client_id=app&refresh_token={}", pair.refresh);
-    for kind in ["text/plain", "multipart/form-data; boundary=x", "application/xml", "", "application/x-www-form-urlencoded; charset=utf-16"] {
+    for kind in [
+        "text/plain",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "",
+        "application/x-www-form-urlencoded; charset=utf-16",
+    ] {
         post(&server, "/oauth/token", kind, form.clone()).await.assert_error(400, "invalid_request");
     }
     let no_type = Request::post("/oauth/token").body(Body::from(form.clone())).unwrap();
     server.send(no_type).await.assert_error(400, "invalid_request");
-    let twice = Request::post("/oauth/token").header(header::CONTENT_TYPE, FORM).header(header::CONTENT_TYPE, FORM);
+    let twice =
+        Request::post("/oauth/token").header(header::CONTENT_TYPE, FORM).header(header::CONTENT_TYPE, FORM);
     server.send(twice.body(Body::from(form)).unwrap()).await.assert_error(400, "invalid_request");
     let json = json!({"client_id": "app", "token": pair.refresh}).to_string();
     post(&server, "/oauth/revoke", "application/json", json).await.assert_error(400, "invalid_request");
@@ -80,7 +90,9 @@ on_both!(malformed_json_is_refused, |server| {
         "[]".to_owned(),
         "null".to_owned(),
         format!(r#"{{"grant_type":"refresh_token","client_id":"app","refresh_token":["{token}"]}}"#),
-        format!(r#"{{"grant_type":"refresh_token","client_id":"app","refresh_token":"{token}","refresh_token":"{token}"}}"#),
+        format!(
+            r#"{{"grant_type":"refresh_token","client_id":"app","refresh_token":"{token}","refresh_token":"{token}"}}"#
+        ),
         r#"{"grant_type":1,"client_id":"app"}"#.to_owned(),
         format!(r#"{{"a":{}"#, "[".repeat(20_000)),
     ];
@@ -127,7 +139,10 @@ on_both!(another_servers_token_is_inert, |server| {
     let foreign = other.alice().await;
     server.refresh("app", &foreign.refresh).await.assert_error(400, "invalid_grant");
     server.get_as("/api/profile", &foreign.access).await.assert_error(401, "invalid_token");
-    assert_eq!(server.form("/oauth/revoke", &[("client_id", "app"), ("token", &foreign.refresh)]).await.status, 200);
+    assert_eq!(
+        server.form("/oauth/revoke", &[("client_id", "app"), ("token", &foreign.refresh)]).await.status,
+        200
+    );
     assert_unharmed(&server, &pair, &before).await;
 });
 
@@ -147,7 +162,8 @@ on_both!(a_retry_proof_must_be_well_formed, |server| {
     let before = server.standing(&pair.sid).await;
     let long = "k".repeat(129);
     for key in ["", "a b", long.as_str(), "\u{e9}"] {
-        let pairs = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", pair.refresh.as_str())];
+        let pairs =
+            [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", pair.refresh.as_str())];
         let answer = server.form_with("/oauth/token", &pairs, &[("idempotency-key", key)]).await;
         answer.assert_error(400, "invalid_request");
     }

@@ -23,7 +23,8 @@ on_both!(an_api_sees_the_tokens_meant_for_it, |server| {
     assert_eq!(body["scope"], "read write");
     assert_eq!(body["sid"], pair.sid.as_str());
     assert_eq!(body["token_type"], "Bearer");
-    let other = server.confidential_client("other-api", json!({"introspects": ["https://other.example"]})).await;
+    let other =
+        server.confidential_client("other-api", json!({"introspects": ["https://other.example"]})).await;
     assert_eq!(introspect(&server, ("other-api", &other), &pair.access).await.text, NO);
     // Its tokens going to that API does not make a client that API.
     let peer = server.confidential_client("peer", json!({})).await;

@@ -23,7 +23,8 @@ on_both!(the_live_token_gets_its_successor, |server| {
 
 on_both!(a_json_body_does_the_same, |server| {
     let pair = server.alice().await;
-    let request = http::Request::post("/oauth/token").header("content-type", "application/json; charset=utf-8");
+    let request =
+        http::Request::post("/oauth/token").header("content-type", "application/json; charset=utf-8");
     let body = json!({"grant_type": "refresh_token", "client_id": "app", "refresh_token": pair.refresh});
     let answer = server.send(request.body(body.to_string().into()).unwrap()).await.assert_ok();
     assert_ne!(answer.str("refresh_token"), pair.refresh);
@@ -153,8 +154,10 @@ on_both!(a_remembered_web_session_lives_longer, |server| {
     let more = json!({"kind": "web", "redirect_uris": ["https://app.example/callback"]});
     server.confidential_client("web", more).await;
     let plain = server.admin_post("/sessions", json!({"user": "alice", "client": "web"})).await.json();
-    let remembered =
-        server.admin_post("/sessions", json!({"user": "alice", "client": "web", "remember": true})).await.json();
+    let remembered = server
+        .admin_post("/sessions", json!({"user": "alice", "client": "web", "remember": true}))
+        .await
+        .json();
     assert_eq!(plain["authorization_expires_in"], 7 * 86_400);
     assert_eq!(remembered["authorization_expires_in"], 60 * 86_400);
     assert_eq!(remembered["refresh_token_expires_in"], 14 * 86_400);
@@ -164,7 +167,10 @@ on_both!(scope_can_be_narrowed_and_never_grows, |server| {
     let pair = server.alice().await;
     let ask = async |token: &str, scope: &str| {
         let pairs = [
-            ("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", token), ("scope", scope),
+            ("grant_type", "refresh_token"),
+            ("client_id", "app"),
+            ("refresh_token", token),
+            ("scope", scope),
         ];
         server.form("/oauth/token", &pairs).await
     };
@@ -187,7 +193,9 @@ on_both!(a_resource_must_have_been_granted, |server| {
     let pair = server.alice().await;
     let ask = async |resource: &str| {
         let pairs = [
-            ("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", pair.refresh.as_str()),
+            ("grant_type", "refresh_token"),
+            ("client_id", "app"),
+            ("refresh_token", pair.refresh.as_str()),
             ("resource", resource),
         ];
         server.form("/oauth/token", &pairs).await

@@ -8,6 +8,7 @@ pub mod cluster;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::Router;
 use axum::body::Body;
 use countersign::app::App;
@@ -22,7 +23,6 @@ use countersign::store::postgres::PostgresStore;
 use countersign::store::sqlite::SqliteStore;
 use countersign::time::{Clock, ManualClock, Timestamp};
 use http_body_util::BodyExt as _;
-use ::http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -95,7 +95,12 @@ impl Answer {
     /// Asserts an OAuth error of this status and code, and returns its description.
     #[track_caller]
     pub fn assert_error(&self, status: u16, code: &str) -> String {
-        assert_eq!((self.status.as_u16(), self.json()["error"].as_str()), (status, Some(code)), "{}", self.text);
+        assert_eq!(
+            (self.status.as_u16(), self.json()["error"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.text
+        );
         self.str("error_description")
     }
 
@@ -198,15 +203,13 @@ impl TestServer {
 
     /// A refresh by a public client.
     pub async fn refresh(&self, client: &str, token: &str) -> Answer {
-        let pairs =
-            [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)];
+        let pairs = [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)];
         self.form("/oauth/token", &pairs).await
     }
 
     /// A refresh by a public client with a retry proof.
     pub async fn refresh_with_key(&self, client: &str, token: &str, key: &str) -> Answer {
-        let pairs =
-            [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)];
+        let pairs = [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token)];
         self.form_with("/oauth/token", &pairs, &[("idempotency-key", key)]).await
     }
 
@@ -215,7 +218,9 @@ impl TestServer {
         let request = Request::builder().method(method).uri(format!("/admin/v1{path}"));
         let request = match body {
             Value::Null => request.body(Body::empty()),
-            body => request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),
+            body => {
+                request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()))
+            }
         };
         read(self.management.clone(), request.unwrap(), &self.canary).await
     }
@@ -248,8 +253,7 @@ impl TestServer {
 
     /// A session of a user for a client.
     pub async fn session(&self, user: &str, client: &str) -> Pair {
-        let answer =
-            self.admin_post("/sessions", json!({"user": user, "client": client})).await.assert_ok();
+        let answer = self.admin_post("/sessions", json!({"user": user, "client": client})).await.assert_ok();
         Pair {
             access: answer.str("access_token"),
             refresh: answer.str("refresh_token"),

@@ -110,7 +110,11 @@ fn closed_gates_are_inert_even_for_spent_tokens() {
         for generation in [5, 7, 8, 9] {
             let mut standing = standing();
             close(&mut standing);
-            assert!(refusal == Refusal::UnknownSession || refusal == Refusal::AnotherClientsToken || !standing.is_live(NOW));
+            assert!(
+                refusal == Refusal::UnknownSession
+                    || refusal == Refusal::AnotherClientsToken
+                    || !standing.is_live(NOW)
+            );
             let verdict = judge(&claim(generation), &standing, &RULES, NOW);
             assert_eq!(verdict, Verdict::Refuse(refusal.clone()));
         }

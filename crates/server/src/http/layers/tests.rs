@@ -15,7 +15,14 @@ fn router(metrics: &Arc<Metrics>) -> Router {
             "/things/{id}",
             get(|Extension(id): Extension<RequestId>| async move { id.as_str().to_owned() }),
         )
-        .route("/panic", post(|| async { panic!("s3cret") }))
+        .route(
+            "/panic",
+            post(|| async {
+                if true {
+                    panic!("s3cret")
+                }
+            }),
+        )
         .route("/slow", get(|| std::future::pending::<()>()))
         .route("/own", get(|| async { [(header::CACHE_CONTROL, "public, max-age=600")] }));
     let request_timeout = Duration::from_secs(15);

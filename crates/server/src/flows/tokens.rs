@@ -1,0 +1,63 @@
+//! What a string is, if it is a token of ours: opened without the store.
+
+use countersign_verify::Rejection;
+use countersign_wire::AccessClaims;
+
+use super::FlowResult;
+use crate::app::App;
+use crate::keys::{OpaqueTokenError, PresentedRefresh, RefreshTokenError};
+use crate::time::Timestamp;
+
+/// An authentic token. Whether it is live is the store's to say.
+#[derive(Debug)]
+pub(super) enum Token {
+    /// A refresh token.
+    Refresh(PresentedRefresh),
+    /// An access token of either format; it may have expired.
+    Access(AccessClaims),
+}
+
+/// Opens a token; `None` for what is not ours. A key that is not known here may be one that
+/// another node made just now, so the keys are read again, at most once a second.
+///
+/// # Errors
+/// The store's silence.
+pub(super) async fn open(app: &App, token: &str, now: Timestamp) -> FlowResult<Option<Token>> {
+    match try_open(app, token) {
+        Opened::Token(token) => Ok(Some(*token)),
+        Opened::Foreign => Ok(None),
+        Opened::UnknownKey => {
+            app.look_for_keys(now).await?;
+            Ok(match try_open(app, token) {
+                Opened::Token(token) => Some(*token),
+                Opened::Foreign | Opened::UnknownKey => None,
+            })
+        }
+    }
+}
+
+enum Opened {
+    Token(Box<Token>),
+    Foreign,
+    UnknownKey,
+}
+
+fn try_open(app: &App, token: &str) -> Opened {
+    let keys = app.keys.snapshot();
+    match keys.open_refresh(token) {
+        Ok(presented) => return Opened::Token(Box::new(Token::Refresh(presented))),
+        Err(RefreshTokenError::UnknownKey) => return Opened::UnknownKey,
+        Err(_) => {}
+    }
+    let claims = match keys.open_opaque(token) {
+        Ok(claims) if claims.iss == app.policy.issuer => claims,
+        Ok(_) => return Opened::Foreign,
+        Err(OpaqueTokenError::UnknownKey) => return Opened::UnknownKey,
+        Err(_) => match keys.open_jwt(token, &app.policy.issuer) {
+            Ok(claims) => claims,
+            Err(Rejection::UnknownKey) => return Opened::UnknownKey,
+            Err(_) => return Opened::Foreign,
+        },
+    };
+    Opened::Token(Box::new(Token::Access(claims)))
+}
