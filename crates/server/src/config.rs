@@ -5,6 +5,7 @@
 //! What each key means, its default and its bounds stand once, in [`keys`].
 
 mod database;
+mod fixed;
 mod keys;
 mod lifetimes;
 mod nearest;
@@ -20,7 +21,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use countersign_wire::{AdminToken, Algorithm};
 
 pub use database::{Database, PostgresUrl};
-pub use keys::{Key, Kind, MAX_ABSOLUTE, MAX_ACCESS, MAX_IDLE, MIN_ADMIN_TOKEN_LEN, keys};
+pub use fixed::{FLUSH_TIMEOUT, MAX_FORWARDED_HOPS, MAX_HEADER_FIELDS, MAX_REQUEST_ID_LEN, WRITE_STALL};
+pub use keys::{DefaultValue, Key, Kind, MAX_ABSOLUTE, MAX_ACCESS, MAX_IDLE, MIN_ADMIN_TOKEN_LEN, keys};
 pub use lifetimes::{KindLifetimes, Lifetimes, RefreshLifetimes};
 pub use network::Network;
 pub use reference::reference;
