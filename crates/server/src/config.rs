@@ -64,9 +64,9 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The store.
     pub database: Database,
-    /// The bearer token of the management listener; without one only the Unix socket administers.
+    /// The bearer token of the management listener; `None` for the one in the data directory.
     pub admin_token: Option<AdminToken>,
-    /// The key under which private keys are encrypted at rest.
+    /// The key under which private keys are encrypted at rest; `None` for the one in the data directory.
     pub key_encryption_key: Option<KeyEncryptionKey>,
     /// What access tokens are signed with, where a client does not say otherwise.
     pub signing_algorithm: Algorithm,

@@ -172,16 +172,16 @@ const KEYS: &[Key] = &[
     Key {
         name: "admin_token",
         kind: Kind::Text("at least 32 characters"),
-        default: DefaultValue::Off,
+        default: DefaultValue::Made("made on the first start: `admin-token` in `data_dir`"),
         secret: true,
-        doc: "The bearer token of the management listener. Without one, only the Unix socket in `data_dir` administers.",
+        doc: "The bearer token of the management listener. The Unix socket in `data_dir` needs none.",
     },
     Key {
         name: "key_encryption_key",
         kind: Kind::Text("32 bytes, as 64 hex digits or as base64"),
-        default: DefaultValue::Off,
+        default: DefaultValue::Made("made on the first start: `kek` in `data_dir`"),
         secret: true,
-        doc: "Private keys are encrypted at rest under it. Without one they are files that their owner alone can read.",
+        doc: "Private keys are encrypted at rest under it. The file made on the first start can be read by its owner alone; every node of one store needs the same key.",
     },
     key(
         "signing_algorithm",
