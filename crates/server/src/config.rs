@@ -5,6 +5,7 @@
 //! What each key means, its default and its bounds stand once, in [`keys`].
 
 mod database;
+mod fixed;
 mod keys;
 mod lifetimes;
 mod nearest;
@@ -20,7 +21,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use countersign_wire::{AdminToken, Algorithm};
 
 pub use database::{Database, PostgresUrl};
-pub use keys::{Key, Kind, MAX_ABSOLUTE, MAX_ACCESS, MAX_IDLE, MIN_ADMIN_TOKEN_LEN, keys};
+pub use fixed::{FLUSH_TIMEOUT, MAX_FORWARDED_HOPS, MAX_HEADER_FIELDS, MAX_REQUEST_ID_LEN, WRITE_STALL};
+pub use keys::{DefaultValue, Key, Kind, MAX_ABSOLUTE, MAX_ACCESS, MAX_IDLE, MIN_ADMIN_TOKEN_LEN, keys};
 pub use lifetimes::{KindLifetimes, Lifetimes, RefreshLifetimes};
 pub use network::Network;
 pub use reference::reference;
@@ -62,9 +64,9 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The store.
     pub database: Database,
-    /// The bearer token of the management listener; without one only the Unix socket administers.
+    /// The bearer token of the management listener; `None` for the one in the data directory.
     pub admin_token: Option<AdminToken>,
-    /// The key under which private keys are encrypted at rest.
+    /// The key under which private keys are encrypted at rest; `None` for the one in the data directory.
     pub key_encryption_key: Option<KeyEncryptionKey>,
     /// What access tokens are signed with, where a client does not say otherwise.
     pub signing_algorithm: Algorithm,

@@ -41,7 +41,7 @@ pub struct Metrics {
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 impl Metrics {
-    /// Metrics that all stand at zero. `start` is when the process began.
+    /// Metrics that all stand at zero.
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let refreshes =

@@ -59,7 +59,7 @@ impl Telemetry {
         self.spans.is_some()
     }
 
-    /// Sends what has not been sent, for at most five seconds.
+    /// Sends what has not been sent, for at most [`FLUSH_TIMEOUT`](crate::config::FLUSH_TIMEOUT).
     pub async fn stop(self) {
         if let Some(spans) = self.spans {
             spans.flush().await;

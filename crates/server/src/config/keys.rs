@@ -13,7 +13,7 @@ pub struct Key {
     /// What a value looks like, with its bounds.
     pub kind: Kind,
     /// The default.
-    pub default: Default,
+    pub default: DefaultValue,
     /// True when the value is never shown, and can be given as a file.
     pub secret: bool,
     /// What it does, in a sentence or two of Markdown.
@@ -34,7 +34,7 @@ pub(super) const FILE_SUFFIX: &str = "_file";
 
 /// The default of a key.
 #[derive(Debug, Clone, Copy)]
-pub enum Default {
+pub enum DefaultValue {
     /// This text, parsed as any other.
     Is(&'static str),
     /// Made from other keys, in these words.
@@ -124,7 +124,7 @@ pub fn keys() -> &'static [Key] {
 }
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
-    Key { name, kind, default: Default::Is(default), secret: false, doc }
+    Key { name, kind, default: DefaultValue::Is(default), secret: false, doc }
 }
 
 const ACCESS: Kind = Kind::Duration { min: MIN_ACCESS, max: MAX_ACCESS };
@@ -146,7 +146,7 @@ const KEYS: &[Key] = &[
     Key {
         name: "issuer",
         kind: Kind::Text("an absolute URL without query, fragment and trailing slash"),
-        default: Default::Made("`http://` and `listen`"),
+        default: DefaultValue::Made("`http://` and `listen`"),
         secret: false,
         doc: "The `iss` of all tokens and the base of all endpoints, as clients reach them. `https`, unless the host is loopback.",
     },
@@ -165,23 +165,23 @@ const KEYS: &[Key] = &[
     Key {
         name: "database",
         kind: Kind::Text("`sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`"),
-        default: Default::Made("`sqlite:` a file in `data_dir`"),
+        default: DefaultValue::Made("`sqlite:` a file in `data_dir`"),
         secret: true,
         doc: "The store.",
     },
     Key {
         name: "admin_token",
         kind: Kind::Text("at least 32 characters"),
-        default: Default::Off,
+        default: DefaultValue::Made("made on the first start: `admin-token` in `data_dir`"),
         secret: true,
-        doc: "The bearer token of the management listener. Without one, only the Unix socket in `data_dir` administers.",
+        doc: "The bearer token of the management listener. The Unix socket in `data_dir` needs none.",
     },
     Key {
         name: "key_encryption_key",
         kind: Kind::Text("32 bytes, as 64 hex digits or as base64"),
-        default: Default::Off,
+        default: DefaultValue::Made("made on the first start: `kek` in `data_dir`"),
         secret: true,
-        doc: "Private keys are encrypted at rest under it. Without one they are files that their owner alone can read.",
+        doc: "Private keys are encrypted at rest under it. The file made on the first start can be read by its owner alone; every node of one store needs the same key.",
     },
     key(
         "signing_algorithm",
@@ -199,7 +199,7 @@ const KEYS: &[Key] = &[
     Key {
         name: "otlp_endpoint",
         kind: Kind::Text("an `http` URL"),
-        default: Default::Off,
+        default: DefaultValue::Off,
         secret: false,
         doc: "An OpenTelemetry collector that takes OTLP over HTTP, as `http://127.0.0.1:4318`. Spans go to `/v1/traces` there.",
     },

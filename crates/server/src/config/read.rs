@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{
     Complaint, Complaints, Database, EffectiveValue, KeyEncryptionKey, KeySettings, KindLifetimes, Lifetimes,
     Limits, LogFormat, LogSettings, Network, Origin, RefreshLifetimes, RotationSettings, Settings,
-    keys::{self, Default, Kind, MIN_ADMIN_TOKEN_LEN, keys},
+    keys::{self, DefaultValue, Kind, MIN_ADMIN_TOKEN_LEN, keys},
     sources::{Sources, label},
     url::{check_issuer, default_issuer, is_collector, is_origin},
     values::{duration, duration_text},
@@ -154,8 +154,8 @@ impl Reader {
             return Some(text.clone());
         }
         match keys().iter().find(|key| key.name == name)?.default {
-            Default::Is(text) => Some(Zeroizing::new(text.to_owned())),
-            Default::Made(_) | Default::Off => None,
+            DefaultValue::Is(text) => Some(Zeroizing::new(text.to_owned())),
+            DefaultValue::Made(_) | DefaultValue::Off => None,
         }
     }
 
@@ -188,7 +188,7 @@ impl Reader {
         self.parsed(name, |text| duration(text).filter(|d| bounds.contains(&d.as_secs()))).unwrap_or_default()
     }
 
-    fn count<T: TryFrom<u64> + std::default::Default>(&mut self, name: &str) -> T {
+    fn count<T: TryFrom<u64> + Default>(&mut self, name: &str) -> T {
         let bounds = match keys().iter().find(|key| key.name == name).map(|key| key.kind) {
             Some(Kind::Count { min, max } | Kind::Bytes { min, max }) => min..=max,
             _ => 0..=0,

@@ -1,6 +1,7 @@
 //! The generated reference, `docs/configuration.md`.
 
-use super::keys::{Default, FILE_SUFFIX, form, keys};
+use super::fixed;
+use super::keys::{DefaultValue, FILE_SUFFIX, form, keys};
 
 /// The page, made from the table of keys.
 pub fn reference() -> String {
@@ -8,10 +9,10 @@ pub fn reference() -> String {
     page.push_str("\n| key | value | default | what it does |\n| --- | --- | --- | --- |\n");
     for key in keys() {
         let default = match key.default {
-            Default::Is("") => "empty".to_owned(),
-            Default::Is(text) => format!("`{text}`"),
-            Default::Made(words) => words.to_owned(),
-            Default::Off => "none".to_owned(),
+            DefaultValue::Is("") => "empty".to_owned(),
+            DefaultValue::Is(text) => format!("`{text}`"),
+            DefaultValue::Made(words) => words.to_owned(),
+            DefaultValue::Off => "none".to_owned(),
         };
         let secret = if key.secret { " Secret." } else { "" };
         page.push_str(&format!(
@@ -20,6 +21,10 @@ pub fn reference() -> String {
             form(key.kind),
             key.doc
         ));
+    }
+    page.push_str("\n## Fixed limits\n\nThese are not keys: nobody needs to choose them.\n\n| limit | value |\n| --- | --- |\n");
+    for (what, value) in fixed::table() {
+        page.push_str(&format!("| {what} | {value} |\n"));
     }
     page.push_str("\n## Variables\n\n");
     for key in keys() {

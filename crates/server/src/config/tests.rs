@@ -184,6 +184,21 @@ fn lists_are_arrays_or_separated_by_commas() {
 }
 
 #[test]
+fn a_variable_can_name_the_file_and_must_be_text() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.toml");
+    std::fs::write(&path, "sessions_per_user = 3").unwrap();
+    let variables = [("COUNTERSIGN_CONFIG", path.to_str().unwrap())];
+    assert_eq!(load(&[], &variables, "").unwrap().sessions_per_user, 3);
+
+    let environment = [(OsString::from("COUNTERSIGN_LISTEN"), OsString::from_vec(vec![b'1', 0xff]))];
+    let sources = Sources::gather(&Overrides::default(), environment.into_iter(), Path::new("/nowhere"));
+    let complaints = Settings::from_sources(sources).unwrap_err().to_string();
+    assert!(complaints.contains("COUNTERSIGN_LISTEN: is not valid UTF-8"), "{complaints}");
+}
+
+#[test]
 fn a_named_file_must_be_there() {
     let overrides = Overrides { config_file: Some("/nowhere/c.toml".into()), values: vec![] };
     let sources = Sources::gather(&overrides, std::iter::empty(), Path::new("/nowhere"));

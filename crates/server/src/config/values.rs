@@ -58,8 +58,11 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 /// A duration as the configuration writes it, in the largest unit that divides it.
 pub fn duration_text(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let (name, unit) =
-        UNITS.iter().find(|(_, unit)| seconds > 0 && seconds % unit == 0).copied().unwrap_or(("s", 1));
+    let (name, unit) = UNITS
+        .iter()
+        .find(|(_, unit)| seconds > 0 && seconds.is_multiple_of(*unit))
+        .copied()
+        .unwrap_or(("s", 1));
     format!("{}{name}", seconds / unit)
 }
 

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tower::{Service as _, layer::layer_fn, service_fn};
 use tracing::{Instrument as _, Span};
 
+use super::error::RETRY_AFTER_SECONDS;
 use crate::{
     metrics::{Metrics, RouteMetrics},
     telemetry::RequestId,
@@ -148,12 +149,10 @@ fn failed(route: &RouteMetrics) -> Response {
 fn timed_out() -> Response {
     let code = ErrorCode::TemporarilyUnavailable;
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, code, "the server was too slow; try again");
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+    let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
     response
 }
-
-/// Seconds after which a client may send a request again that was not answered in time.
-const RETRY_AFTER: &str = "1";
 
 fn answer(status: StatusCode, error: ErrorCode, text: &str) -> Response {
     let body = ErrorBody { error, error_description: text.to_owned() };

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use http::HeaderMap;
 use tokio::net::UnixStream;
 
-use crate::config::Network;
+use crate::config::{MAX_FORWARDED_HOPS, Network};
 
 /// The other end of a connection: an extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +34,6 @@ pub enum ClientAddress {
     Unix,
 }
 
-/// Most hops that are followed through forwarding headers.
-const MAX_HOPS: usize = 32;
-
 impl ClientAddress {
     /// The connection's own address; or, when that is a trusted proxy's, the rightmost address of
     /// `X-Forwarded-For` that is not one, else of `Forwarded` (RFC 7239 section 4).
@@ -53,7 +50,7 @@ impl ClientAddress {
         }
         let hops =
             if headers.contains_key(X_FORWARDED_FOR) { forwarded_for(headers) } else { forwarded(headers) };
-        for hop in hops.into_iter().rev().take(MAX_HOPS) {
+        for hop in hops.into_iter().rev().take(MAX_FORWARDED_HOPS) {
             let Some(address) = hop else { break };
             client = address;
             if !is_trusted(client) {

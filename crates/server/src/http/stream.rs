@@ -21,8 +21,7 @@ use tokio::{
     time::Sleep,
 };
 
-/// How long a peer may take no byte of an answer.
-pub(crate) const WRITE_STALL: Duration = Duration::from_secs(30);
+use crate::config::WRITE_STALL;
 
 /// Counts the steps of a connection: even between requests, odd from the end of a request's head
 /// to its answer. The stream compares steps to know whether a head is being waited for.

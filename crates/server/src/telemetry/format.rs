@@ -68,9 +68,9 @@ fn pretty(
     let (colour, dim, plain) =
         if ansi { (level_colour(*metadata.level()), "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
     write!(writer, "{dim}{}{plain} {colour}{:>5}{plain} ", Millis(now), metadata.level())?;
-    write!(writer, "{dim}{}:{plain}", metadata.target())?;
     let mut text = Text::default();
     event.record(&mut text);
+    write!(writer, "{dim}{}:{plain}", text.log_target.as_deref().unwrap_or(metadata.target()))?;
     writer.write_str(&text.message)?;
     writer.write_str(&text.fields)?;
     if let Some(id) = RequestId::current() {
@@ -134,10 +134,19 @@ impl<'w> FormatFields<'w> for Fields {
 struct Text {
     message: String,
     fields: String,
+    log_target: Option<String>,
 }
+
+/// Events made from records of the `log` crate carry their target and their place in the source
+/// as fields: the target is shown as such, the rest not at all.
+const LOG_FIELDS: &str = "log.";
+const LOG_TARGET: &str = "log.target";
 
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name().starts_with(LOG_FIELDS) {
+            return;
+        }
         let target = if field.name() == "message" { &mut self.message } else { &mut self.fields };
         // Writing to a string does not fail.
         let _ = match field.name() {
@@ -147,6 +156,10 @@ impl Visit for Text {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == LOG_TARGET {
+            self.log_target = Some(value.to_owned());
+            return;
+        }
         // Quoted only where it would not be one word: `status=200 route=/oauth/token`.
         let word = !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '=');
         if word {
@@ -184,7 +197,10 @@ struct Object<'a>(&'a mut Map<String, Value>);
 
 impl Object<'_> {
     fn insert(&mut self, field: &Field, value: Value) {
-        self.0.insert(field.name().to_owned(), value);
+        let name = if field.name() == LOG_TARGET { "target" } else { field.name() };
+        if !name.starts_with(LOG_FIELDS) {
+            self.0.insert(name.to_owned(), value);
+        }
     }
 }
 

@@ -12,14 +12,13 @@ use opentelemetry_sdk::{
 use tracing::{Level, Metadata};
 
 use super::is_ours;
+use crate::config::FLUSH_TIMEOUT;
 
 /// Why the collector's client could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the OpenTelemetry exporter cannot be made: {0}")]
 pub struct OtlpError(#[from] ExporterBuildError);
 
-/// How long stopping waits for the last spans to be sent.
-pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one export may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use crate::entropy;
+use crate::{config::MAX_REQUEST_ID_LEN, entropy};
 
 /// A request's id: 1 to 64 characters of `A-Z a-z 0-9 . _ -`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,6 @@ tokio::task_local! {
 }
 
 impl RequestId {
-    /// Longest id that is taken over from a request.
-    pub const MAX_LEN: usize = 64;
     /// Bytes of randomness in an id of our own.
     const RANDOM: usize = 12;
 
@@ -24,7 +22,7 @@ impl RequestId {
         let well_formed = |value: &&HeaderValue| {
             let bytes = value.as_bytes();
             let safe = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-            !bytes.is_empty() && bytes.len() <= Self::MAX_LEN && bytes.iter().all(safe)
+            !bytes.is_empty() && bytes.len() <= MAX_REQUEST_ID_LEN && bytes.iter().all(safe)
         };
         incoming.filter(well_formed).map_or_else(Self::random, |value| Self(value.clone()))
     }

@@ -112,6 +112,16 @@ fn libraries_never_log_below_info() {
 }
 
 #[test]
+fn records_of_other_log_libraries_show_their_own_target() {
+    for format in [LogFormat::Pretty, LogFormat::Json] {
+        let text = logged(format, "info", || {
+            tracing::info!(target: "log", { log.target = "rustls::conn", log.file = "x.rs" }, "said");
+        });
+        assert!(text.contains("rustls::conn") && !text.contains("x.rs"), "{text}");
+    }
+}
+
+#[test]
 fn the_level_is_obeyed() {
     let text = logged(LogFormat::Pretty, "warn,countersign::a=debug", || {
         tracing::info!(target: "countersign::b", "no");
@@ -170,5 +180,5 @@ async fn a_collector_that_is_away_does_not_hold_the_server_up() {
     let subscriber = Registry::default().with(spans.layer());
     tracing::subscriber::with_default(subscriber, || drop(tracing::info_span!("request")));
     let stop = Telemetry { spans: Some(spans) }.stop();
-    tokio::time::timeout(2 * otlp::FLUSH_TIMEOUT, stop).await.unwrap();
+    tokio::time::timeout(2 * crate::config::FLUSH_TIMEOUT, stop).await.unwrap();
 }

@@ -15,18 +15,15 @@ fn router(metrics: &Arc<Metrics>) -> Router {
             "/things/{id}",
             get(|Extension(id): Extension<RequestId>| async move { id.as_str().to_owned() }),
         )
-        .route(
-            "/panic",
-            post(|| async {
-                if true {
-                    panic!("s3cret")
-                }
-            }),
-        )
-        .route("/slow", get(|| std::future::pending::<()>()))
+        .route("/panic", post(fails))
+        .route("/slow", get(std::future::pending::<()>))
         .route("/own", get(|| async { [(header::CACHE_CONTROL, "public, max-age=600")] }));
     let request_timeout = Duration::from_secs(15);
     observe(router, Arc::new(Observer { metrics: Arc::clone(metrics), request_timeout, spans: false }))
+}
+
+async fn fails() -> StatusCode {
+    panic!("s3cret")
 }
 
 async fn call(
