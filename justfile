@@ -8,7 +8,7 @@ default:
 check:
     cargo fmt --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
-    @if command -v cargo-deny >/dev/null; then cargo deny --locked --workspace check bans licenses sources; else echo "cargo-deny is not installed (cargo install cargo-deny --locked): dependency rules not checked"; fi
+    @if command -v cargo-deny >/dev/null; then cargo deny --locked --workspace check --hide-inclusion-graph bans licenses sources; else echo "cargo-deny is not installed (cargo install cargo-deny --locked): dependency rules not checked"; fi
 
 # All tests, on both engines. Needs PostgreSQL's programs (initdb, postgres), not a running server.
 test *ARGS:
