@@ -5,18 +5,18 @@ use super::{StoreError, StoreResult};
 
 /// One step of the schema.
 #[derive(Debug, Clone, Copy)]
-pub struct Migration {
+pub(crate) struct Migration {
     /// Its number; they count from 1 without a gap.
-    pub number: u32,
+    pub(crate) number: u32,
     /// Its name, the same in both engines.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The SQL.
-    pub sql: &'static str,
+    pub(crate) sql: &'static str,
 }
 
 impl Migration {
     /// SHA-256 of the SQL, in hex: how an edit of an applied migration is noticed.
-    pub fn checksum(&self) -> String {
+    pub(crate) fn checksum(&self) -> String {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.sql.as_bytes());
         super::hex::encode(digest.as_ref())
     }
@@ -24,15 +24,15 @@ impl Migration {
 
 /// A migration that the store says it has, a row of `schema_migration`.
 #[derive(Debug, Clone)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// Its number.
-    pub number: u32,
+    pub(crate) number: u32,
     /// Its checksum when it was applied.
-    pub checksum: String,
+    pub(crate) checksum: String,
 }
 
 /// What is still to be applied, in order. `applied` is in the order of numbers.
-pub fn pending<'a>(known: &'a [Migration], applied: &[Applied]) -> StoreResult<&'a [Migration]> {
+pub(crate) fn pending<'a>(known: &'a [Migration], applied: &[Applied]) -> StoreResult<&'a [Migration]> {
     for (i, row) in applied.iter().enumerate() {
         let Some(migration) = known.get(i) else {
             return Err(StoreError::Broken(format!(

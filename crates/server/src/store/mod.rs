@@ -14,6 +14,7 @@ mod key;
 mod migrations;
 mod revocation;
 mod session;
+pub mod sqlite;
 mod tables;
 mod user;
 
