@@ -120,7 +120,7 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> StoreResult<()> {
-        // The writer too: a full disk shows there, and a store that cannot write is not ready.
+        // The writer too: while another process holds the file, the store is not ready.
         self.writer.run(Extent::Single, DEADLINE, |_| Ok(())).await?;
         self.read(|conn| revocation::position(conn).map(|_| ())).await
     }
@@ -355,14 +355,18 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        // Joining threads blocks; nothing else is left to do for this runtime thread.
-        tokio::task::yield_now().await;
-        for worker in [&self.readers, &self.walker, &self.writer] {
-            worker.stop();
-        }
-        let thread = self.log_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread of the log ended in a panic");
+        let (readers, walker, writer) =
+            (self.readers.stopping(), self.walker.stopping(), self.writer.stopping());
+        let log_thread = self.log_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let closed = tokio::task::spawn_blocking(move || {
+            readers();
+            walker();
+            writer();
+            // Without a writer it ends of itself; the last connection writes the log back.
+            log_thread.is_none_or(|thread| thread.join().is_ok())
+        });
+        if !matches!(closed.await, Ok(true)) {
+            tracing::error!("the store did not close in order");
         }
     }
 }
@@ -382,4 +386,20 @@ mod tests {
     }
 
     crate::store::contract::contract_tests!(fresh);
+
+    #[tokio::test]
+    async fn what_was_answered_is_there_after_a_close() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("countersign.sqlite");
+        let store = SqliteStore::open(&path).unwrap();
+        let receipt = store.revoke(&Target::Everything, Reason::Operator, Timestamp(1), Timestamp(2)).await;
+        assert_eq!(receipt.unwrap().number, Some(1));
+        store.close().await;
+        assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+        store.close().await;
+        // The log was written back: the one file is the store.
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        let again = SqliteStore::open(&path).unwrap();
+        assert_eq!(again.position().await.unwrap(), 1);
+    }
 }

@@ -100,16 +100,19 @@ impl Worker {
         }
     }
 
-    /// Serves what is waiting, then ends the threads. Blocks until they have ended.
-    pub(super) fn stop(&self) {
+    /// What ends the threads once they have served what is waiting now; it blocks.
+    pub(super) fn stopping(&self) -> impl FnOnce() + Send + 'static {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for _ in &threads {
-            // Fails only when the threads have ended already.
-            let _ = self.queue.send(Message::Stop);
-        }
-        for thread in threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the store ended in a panic");
+        let queue = self.queue.clone();
+        move || {
+            for _ in &threads {
+                // Fails only when the threads have ended already.
+                let _ = queue.send(Message::Stop);
+            }
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the store ended in a panic");
+                }
             }
         }
     }
@@ -288,4 +291,211 @@ fn wait_for_calls(receiver: &Mutex<Receiver<Message>>, waiting: &mut VecDeque<Bo
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    struct Bench {
+        worker: Arc<Worker>,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("test.sqlite");
+            connection::prepare(&path).unwrap();
+            let (keeper, _) = LogKeeper::start(&path).unwrap();
+            Self { worker: Arc::new(Worker::writer(&path, keeper).unwrap()), _dir: dir }
+        }
+
+        async fn run<T: Send + 'static>(
+            &self,
+            work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        ) -> StoreResult<T> {
+            self.worker.run(Extent::Several, DEADLINE, work).await
+        }
+
+        fn spawn<T: Send + 'static>(
+            &self,
+            work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        ) -> tokio::task::JoinHandle<StoreResult<T>> {
+            let worker = self.worker.clone();
+            tokio::spawn(async move { worker.run(Extent::Several, DEADLINE, work).await })
+        }
+
+        /// Holds the writer up in a transaction of its own, so that what is asked for meanwhile
+        /// shares the next one; drop the sender to let it go on.
+        async fn hold(&self) -> std::sync::mpsc::Sender<()> {
+            let (release, held) = std::sync::mpsc::channel::<()>();
+            let (entered, in_it) = oneshot::channel();
+            self.spawn(move |_| {
+                let _ = entered.send(());
+                let _ = held.recv();
+                Ok(())
+            });
+            in_it.await.unwrap();
+            release
+        }
+
+        async fn tenants(&self) -> Vec<String> {
+            self.run(|conn| {
+                let mut statement = conn.prepare("SELECT id FROM tenant ORDER BY id")?;
+                let ids = statement.query_map([], |row| row.get(0))?;
+                Ok(ids.collect::<Result<Vec<_>, _>>()?)
+            })
+            .await
+            .unwrap()
+        }
+    }
+
+    fn add(conn: &Connection, id: &str) -> StoreResult<()> {
+        conn.execute("INSERT INTO tenant (id, cut) VALUES (?1, 0)", [id])?;
+        Ok(())
+    }
+
+    /// Lets the tasks that were spawned reach the queue.
+    async fn queued() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_fails_spoils_no_other() {
+        let bench = Bench::new();
+        let held = bench.hold().await;
+        let a = bench.spawn(|conn| add(conn, "a"));
+        let b = bench.spawn(|conn| {
+            add(conn, "b1")?;
+            add(conn, "b2")?;
+            add(conn, "b1")
+        });
+        let c = bench.spawn(|conn| add(conn, "c"));
+        queued().await;
+        drop(held);
+        assert!(a.await.unwrap().is_ok());
+        assert!(matches!(b.await.unwrap(), Err(StoreError::Broken(_))));
+        assert!(c.await.unwrap().is_ok());
+        assert_eq!(bench.tenants().await, ["a", "c"]);
+    }
+
+    #[tokio::test]
+    async fn nothing_stands_of_a_transaction_that_was_undone() {
+        let bench = Bench::new();
+        let held = bench.hold().await;
+        let a = bench.spawn(|conn| add(conn, "a"));
+        let b = bench.spawn(|conn| Ok(conn.execute_batch("ROLLBACK")?));
+        let c = bench.spawn(|conn| add(conn, "c"));
+        queued().await;
+        drop(held);
+        assert!(matches!(a.await.unwrap(), Err(StoreError::Unavailable(_))));
+        assert!(matches!(b.await.unwrap(), Err(StoreError::Unavailable(_))));
+        // What came behind is served in the next one.
+        assert!(c.await.unwrap().is_ok());
+        assert_eq!(bench.tenants().await, ["c"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_unavailable_and_passes_without_a_restart() {
+        let bench = Bench::new();
+        let big = |conn: &Connection| {
+            add(conn, &"x".repeat(1 << 20))?;
+            add(conn, "after")
+        };
+        bench.run(|conn| Ok(conn.query_row("PRAGMA max_page_count = 60", [], |_| Ok(()))?)).await.unwrap();
+        assert!(matches!(bench.run(big).await, Err(StoreError::Unavailable(_))));
+        assert_eq!(bench.tenants().await, [""; 0]);
+        bench.run(|conn| Ok(conn.query_row("PRAGMA max_page_count = 60000", [], |_| Ok(()))?)).await.unwrap();
+        bench.run(big).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_is_unavailable_for_all() {
+        let bench = Bench::new();
+        let prepare = "PRAGMA foreign_keys = ON";
+        // Outside of a transaction, where alone the pragma has an effect.
+        bench
+            .run(move |conn| {
+                conn.execute_batch(&format!("COMMIT; {prepare}; BEGIN IMMEDIATE; SAVEPOINT call"))?;
+                conn.execute_batch(
+                    "CREATE TABLE child (id TEXT REFERENCES tenant (id) DEFERRABLE INITIALLY DEFERRED)",
+                )?;
+                Ok(())
+            })
+            .await
+            .unwrap();
+        let held = bench.hold().await;
+        let a = bench.spawn(|conn| add(conn, "a"));
+        let b = bench
+            .worker
+            .run(Extent::Single, DEADLINE, |conn| Ok(conn.execute("INSERT INTO child VALUES ('gone')", [])?));
+        let mut b = Box::pin(b);
+        assert!((&mut b).now_or_never().is_none());
+        queued().await;
+        drop(held);
+        assert!(matches!(a.await.unwrap(), Err(StoreError::Unavailable(_))));
+        assert!(matches!(b.await, Err(StoreError::Unavailable(_))));
+        assert_eq!(bench.tenants().await, [""; 0]);
+        bench.run(|conn| add(conn, "later")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_transaction_and_not_the_store() {
+        let bench = Bench::new();
+        let lost = bench.run::<()>(|conn| {
+            add(conn, "a")?;
+            panic!("a bug")
+        });
+        assert!(matches!(lost.await, Err(StoreError::Unavailable(_))));
+        assert_eq!(bench.tenants().await, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_begun() {
+        let bench = Bench::new();
+        let held = bench.hold().await;
+        let late = bench.worker.run(Extent::Single, Duration::from_millis(1), |conn| add(conn, "late"));
+        assert!(matches!(late.await, Err(StoreError::Unavailable(_))));
+        let gone = bench.spawn(|conn| add(conn, "gone"));
+        queued().await;
+        gone.abort();
+        queued().await;
+        drop(held);
+        assert_eq!(bench.tenants().await, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_turns_away_at_once() {
+        let bench = Bench::new();
+        let held = bench.hold().await;
+        let mut waiting = Vec::new();
+        for _ in 0..QUEUE {
+            let mut call = Box::pin(bench.run(|_| Ok(())));
+            assert!((&mut call).now_or_never().is_none());
+            waiting.push(call);
+        }
+        assert!(matches!(bench.run(|_| Ok(())).await, Err(StoreError::Unavailable(_))));
+        drop(held);
+        for call in waiting {
+            call.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn stopping_serves_what_waits() {
+        let bench = Bench::new();
+        let held = bench.hold().await;
+        let a = bench.spawn(|conn| add(conn, "a"));
+        queued().await;
+        let stopping = tokio::task::spawn_blocking(bench.worker.stopping());
+        drop(held);
+        stopping.await.unwrap();
+        assert!(a.await.unwrap().is_ok());
+        assert!(matches!(bench.run(|_| Ok(())).await, Err(StoreError::Unavailable(_))));
+    }
 }
