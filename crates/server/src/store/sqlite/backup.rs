@@ -1,0 +1,141 @@
+//! Rows as JSON and back, by the shared description of the tables; and forgetting old rows.
+
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, params, params_from_iter};
+use serde_json::Value as Json;
+
+use super::convert::int;
+use crate::store::{Column, ColumnKind, StoreError, StoreResult, Table, hex};
+use crate::time::Timestamp;
+
+/// Rows of a table, in the order of its key.
+pub(super) fn export(conn: &Connection, table: &Table, after: u64, limit: u32) -> StoreResult<Vec<Json>> {
+    let names: Vec<_> = table.columns.iter().map(|(name, _)| *name).collect();
+    let (names, key) = (names.join(", "), table.key);
+    let sql = match table.name {
+        // The keys are counted off in one of the two tables, before the other is looked at.
+        "session" => format!(
+            "SELECT {names} FROM session_head JOIN session USING (id)
+              WHERE id IN (SELECT id FROM session_head ORDER BY id LIMIT ?1 OFFSET ?2) ORDER BY id"
+        ),
+        name => format!("SELECT {names} FROM {name} ORDER BY {key} LIMIT ?1 OFFSET ?2"),
+    };
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![limit, int(after)])?;
+    let mut exported = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut object = serde_json::Map::new();
+        for (i, column) in table.columns.iter().enumerate() {
+            object.insert(column.0.to_owned(), to_json(column, row.get_ref(i)?)?);
+        }
+        exported.push(Json::Object(object));
+    }
+    Ok(exported)
+}
+
+fn to_json(column: &Column, value: ValueRef<'_>) -> StoreResult<Json> {
+    Ok(match (column.1, value) {
+        (_, ValueRef::Null) => Json::Null,
+        (ColumnKind::Integer, ValueRef::Integer(n)) => Json::from(n),
+        (ColumnKind::Bool, ValueRef::Integer(n)) => Json::from(n != 0),
+        (ColumnKind::Text, ValueRef::Text(_)) => Json::from(value.as_str().map_err(|_| wrong(column))?),
+        (ColumnKind::Bytes, ValueRef::Blob(bytes)) => Json::from(hex::encode(bytes)),
+        (ColumnKind::Uuid, ValueRef::Blob(bytes)) => {
+            Json::from(uuid::Uuid::from_slice(bytes).map_err(|_| wrong(column))?.to_string())
+        }
+        _ => return Err(wrong(column)),
+    })
+}
+
+/// Adds exported rows.
+pub(super) fn import(conn: &Connection, table: &Table, rows: &[Json]) -> StoreResult<()> {
+    match table.name {
+        "session" => {
+            let (head, rest): (Vec<_>, Vec<_>) =
+                table.columns.iter().partition(|(name, _)| !SESSION_REST.contains(name));
+            insert(conn, "session_head", &head, rows)?;
+            let id = ("id", ColumnKind::Uuid);
+            insert(conn, "session", &[&[&id][..], &rest].concat(), rows)?;
+        }
+        name => insert(conn, name, &table.columns.iter().collect::<Vec<_>>(), rows)?,
+    }
+    let unknown = rows.iter().find_map(|row| {
+        let names = row.as_object()?.keys();
+        names.into_iter().find(|name| !table.columns.iter().any(|(known, _)| known == name))
+    });
+    match unknown {
+        Some(name) => Err(StoreError::Broken(format!("{} has no column {name:?}", table.name))),
+        None => Ok(()),
+    }
+}
+
+/// The columns of a session that a refresh does not write.
+const SESSION_REST: [&str; 10] =
+    ["scope", "audience", "device", "network", "agent", "remember", "created_at", "auth_time", "acr", "amr"];
+
+fn insert(conn: &Connection, name: &str, columns: &[&Column], rows: &[Json]) -> StoreResult<()> {
+    let verb = if name == "meta" { "REPLACE" } else { "INSERT" };
+    let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+    let marks = vec!["?"; columns.len()].join(", ");
+    let sql = format!("{verb} INTO {name} ({}) VALUES ({marks})", names.join(", "));
+    let mut statement = conn.prepare_cached(&sql)?;
+    for row in rows {
+        let values = columns.iter().map(|column| from_json(column, row.get(column.0).unwrap_or(&Json::Null)));
+        statement.execute(params_from_iter(values.collect::<StoreResult<Vec<_>>>()?))?;
+    }
+    Ok(())
+}
+
+fn from_json(column: &Column, value: &Json) -> StoreResult<Value> {
+    let text = || value.as_str().ok_or_else(|| wrong(column));
+    Ok(match column.1 {
+        _ if value.is_null() => Value::Null,
+        ColumnKind::Integer => Value::from(value.as_i64().ok_or_else(|| wrong(column))?),
+        ColumnKind::Bool => Value::from(value.as_bool().ok_or_else(|| wrong(column))?),
+        ColumnKind::Text => Value::from(text()?.to_owned()),
+        ColumnKind::Bytes => Value::from(hex::decode(text()?).ok_or_else(|| wrong(column))?),
+        ColumnKind::Uuid => {
+            Value::from(uuid::Uuid::try_parse(text()?).map_err(|_| wrong(column))?.into_bytes().to_vec())
+        }
+    })
+}
+
+fn wrong(column: &Column) -> StoreError {
+    StoreError::Broken(format!("a row's {} is not valid", column.0))
+}
+
+/// Removes what is past, at most `limit` rows: sessions, then entries of the log, then events.
+pub(super) fn purge(
+    conn: &Connection,
+    now: Timestamp,
+    events_before: Timestamp,
+    limit: u32,
+) -> StoreResult<u64> {
+    let mut left = limit as usize;
+    let mut expired: Vec<[u8; 16]> = Vec::new();
+    let mut statement = conn
+        .prepare_cached("SELECT id FROM session_head WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2")?;
+    for id in statement.query_map(params![now.0, left as i64], |row| row.get(0))? {
+        expired.push(id?);
+    }
+    for id in &expired {
+        conn.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute(params![id])?;
+        conn.prepare_cached("DELETE FROM session_head WHERE id = ?1")?.execute(params![id])?;
+    }
+    left = left.saturating_sub(expired.len());
+    for (sql, before) in [
+        (
+            "DELETE FROM revocation WHERE number IN
+                (SELECT number FROM revocation WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+            now,
+        ),
+        (
+            "DELETE FROM event WHERE number IN (SELECT number FROM event WHERE at < ?1 ORDER BY at LIMIT ?2)",
+            events_before,
+        ),
+    ] {
+        let removed = conn.prepare_cached(sql)?.execute(params![before.0, left as i64])?;
+        left = left.saturating_sub(removed);
+    }
+    Ok(u64::from(limit) - left as u64)
+}

@@ -1,0 +1,174 @@
+//! Opening the database file: who may read it, how it is kept, and its migrations.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use crate::store::migrations::{self, Applied, Migration};
+use crate::store::{StoreError, StoreResult};
+
+/// 3.51.3 mends a race between a checkpoint that resets the log and a writer, which could lose
+/// what had been committed.
+const OLDEST_LIBRARY: i32 = 3_051_003;
+/// How long a statement waits for another process, a backup or a shell, to let go.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Most prepared statements that a connection keeps.
+const STATEMENTS: usize = 128;
+/// How much of the file is read through a mapping.
+const MAPPED_BYTES: i64 = 2 << 30;
+/// The log file is cut back to this when it is reset; below, its blocks are used again, which
+/// makes a commit cheaper.
+const LOG_FILE_BYTES: i64 = 512 << 20;
+
+const MIGRATIONS: [Migration; 1] = [Migration {
+    number: 1,
+    name: "token_core",
+    sql: include_str!("../../../migrations/sqlite/0001_token_core.sql"),
+}];
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The one that writes.
+    Write,
+    /// One that reads.
+    Read,
+    /// The one that writes the log back into the database.
+    Checkpoint,
+}
+
+impl Purpose {
+    /// Most memory that the connection's pages take, in KiB.
+    fn cache_kib(self) -> i64 {
+        match self {
+            Self::Write => 64 << 10,
+            Self::Read => 16 << 10,
+            Self::Checkpoint => 64,
+        }
+    }
+}
+
+/// Makes the file if it is missing, readable by its owner alone (the log and the shared memory
+/// file take their mode from it), and brings the schema up to date.
+pub(super) fn prepare(path: &Path) -> StoreResult<()> {
+    let library = rusqlite::version_number();
+    if library < OLDEST_LIBRARY {
+        return Err(StoreError::Broken(format!(
+            "SQLite {} is too old: at least 3.51.3 is needed",
+            rusqlite::version()
+        )));
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|e| StoreError::Unavailable(format!("{}: {e}", path.display())))?;
+    migrate(&mut open(path, Purpose::Write)?)
+}
+
+/// Opens the file for a purpose.
+pub(super) fn open(path: &Path, purpose: Purpose) -> StoreResult<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Broken(format!("SQLite keeps its journal as {mode}, not as WAL")));
+    }
+    conn.execute_batch(&format!(
+        "PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = {LOG_FILE_BYTES};
+         PRAGMA cache_size = -{};
+         PRAGMA mmap_size = {MAPPED_BYTES};
+         PRAGMA temp_store = MEMORY;
+         PRAGMA trusted_schema = OFF;",
+        purpose.cache_kib()
+    ))?;
+    if purpose == Purpose::Read {
+        conn.execute_batch("PRAGMA query_only = ON")?;
+    }
+    Ok(conn)
+}
+
+fn migrate(conn: &mut Connection) -> StoreResult<()> {
+    conn.execute_batch(
+        "CREATE TABLE IF NOT EXISTS schema_migration (
+             number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
+         ) STRICT",
+    )?;
+    // One transaction each; another process that migrates at the same time waits its turn and
+    // finds it done.
+    loop {
+        let transaction = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let applied = applied(&transaction)?;
+        let Some(next) = migrations::pending(&MIGRATIONS, &applied)?.first() else { return Ok(()) };
+        transaction.execute_batch(next.sql)?;
+        transaction.execute(
+            "INSERT INTO schema_migration (number, name, checksum, applied_at)
+             VALUES (?1, ?2, ?3, unixepoch() * 1000)",
+            params![next.number, next.name, next.checksum()],
+        )?;
+        transaction.commit()?;
+    }
+}
+
+fn applied(conn: &Connection) -> StoreResult<Vec<Applied>> {
+    let mut statement = conn.prepare("SELECT number, checksum FROM schema_migration ORDER BY number")?;
+    let rows = statement.query_map([], |row| Ok(Applied { number: row.get(0)?, checksum: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_are_the_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("countersign.sqlite");
+        prepare(&path).unwrap();
+        let conn = open(&path, Purpose::Write).unwrap();
+        conn.execute_batch("UPDATE meta SET version = version + 1").unwrap();
+        let mut files = 0;
+        for entry in std::fs::read_dir(dir.path()).unwrap() {
+            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            files += 1;
+        }
+        assert_eq!(files, 3);
+    }
+
+    #[test]
+    fn a_second_start_applies_nothing_and_an_edit_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("countersign.sqlite");
+        prepare(&path).unwrap();
+        prepare(&path).unwrap();
+        let conn = open(&path, Purpose::Write).unwrap();
+        conn.execute_batch("UPDATE schema_migration SET checksum = 'x'").unwrap();
+        assert!(matches!(prepare(&path), Err(StoreError::Broken(_))));
+    }
+
+    #[test]
+    fn a_newer_store_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("countersign.sqlite");
+        prepare(&path).unwrap();
+        let conn = open(&path, Purpose::Write).unwrap();
+        conn.execute_batch("INSERT INTO schema_migration VALUES (2, 'later', 'x', 0)").unwrap();
+        assert!(matches!(prepare(&path), Err(StoreError::Broken(_))));
+    }
+
+    #[test]
+    fn commits_are_durable() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("countersign.sqlite");
+        prepare(&path).unwrap();
+        let conn = open(&path, Purpose::Write).unwrap();
+        let synchronous: i64 = conn.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+        assert_eq!(synchronous, 2);
+    }
+}

@@ -1,0 +1,405 @@
+//! The SQLite engine: one file, one process. One thread writes, and commits what is waiting
+//! together; two read; one is for what walks over many rows; one writes the log back.
+
+mod backup;
+mod checkpoint;
+mod client;
+mod connection;
+mod convert;
+mod count;
+mod event;
+mod key;
+mod liveness;
+mod query;
+mod revocation;
+mod session;
+mod standing;
+mod user;
+mod worker;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use countersign_wire::{ClientId, SessionId, UserId};
+use rusqlite::Connection;
+use tokio::sync::Notify;
+
+use self::checkpoint::LogKeeper;
+use self::revocation::{Change, Done};
+use self::worker::{BULK_DEADLINE, DEADLINE, Extent, Worker};
+use super::{
+    Added, Client, ClientFilter, Event, EventFilter, KeyRecord, Liveness, LivenessQuery, NewSession, Page,
+    Reason, Receipt, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
+    StoreError, StoreResult, Table, Target, User, UserChange, UserFilter,
+};
+use crate::time::Timestamp;
+
+/// Threads that read.
+const READERS: usize = 2;
+
+/// The store in a SQLite file.
+pub struct SqliteStore {
+    writer: Worker,
+    readers: Worker,
+    /// For what walks over many rows, so that nothing short waits behind it.
+    walker: Worker,
+    log_thread: Mutex<Option<JoinHandle<()>>>,
+    changed: Notify,
+}
+
+impl SqliteStore {
+    /// Opens the store, making the file if it is missing and bringing its schema up to date. Its
+    /// directory must be there, and belong to this process alone.
+    pub fn open(path: &Path) -> StoreResult<Arc<Self>> {
+        connection::prepare(path)?;
+        let (keeper, log_thread) = LogKeeper::start(path)?;
+        Ok(Arc::new(Self {
+            writer: Worker::writer(path, keeper)?,
+            readers: Worker::readers(path, "sqlite-reader", READERS)?,
+            walker: Worker::readers(path, "sqlite-walker", 1)?,
+            log_thread: Mutex::new(Some(log_thread)),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// A call that only reads.
+    async fn read<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.readers.run(Extent::Single, DEADLINE, work).await
+    }
+
+    /// A call that may read very many rows.
+    async fn walk<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.walker.run(Extent::Single, BULK_DEADLINE, work).await
+    }
+
+    /// A call that writes several statements.
+    async fn write<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.writer.run(Extent::Several, DEADLINE, work).await
+    }
+
+    /// The same, for what moves the version on.
+    async fn write_and_tell<T, F>(&self, work: F) -> StoreResult<T>
+    where
+        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let result = self.write(work).await;
+        self.changed.notify_waiters();
+        result
+    }
+
+    /// The receipt, with the sessions counted that the writer left uncounted.
+    async fn count(&self, done: Done, now: Timestamp) -> StoreResult<Receipt> {
+        let mut receipt = done.receipt;
+        if let Some(before) = done.to_count {
+            receipt.sessions_ended = self.walk(move |conn| before.count(conn, now, receipt.number)).await?;
+        }
+        Ok(receipt)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn engine(&self) -> String {
+        format!("sqlite {}", rusqlite::version())
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        // The writer too: while another process holds the file, the store is not ready.
+        self.writer.run(Extent::Single, DEADLINE, |_| Ok(())).await?;
+        self.read(|conn| revocation::position(conn).map(|_| ())).await
+    }
+
+    async fn start_session(&self, new: &NewSession) -> StoreResult<Started> {
+        let new = new.clone();
+        let started = self.write(move |conn| session::start(conn, &new)).await?;
+        if matches!(&started, Started::Session { displaced, .. } if !displaced.is_empty()) {
+            self.changed.notify_waiters();
+        }
+        Ok(started)
+    }
+
+    async fn rotate(&self, rotate: &RotateSession) -> StoreResult<Option<Standing>> {
+        let rotate = rotate.clone();
+        self.writer.run(Extent::Single, DEADLINE, move |conn| session::rotate(conn, &rotate)).await
+    }
+
+    async fn replay(&self, replay: &Replay) -> StoreResult<Option<Standing>> {
+        let replay = replay.clone();
+        self.write(move |conn| session::replay(conn, &replay)).await
+    }
+
+    async fn standing(&self, id: SessionId) -> StoreResult<Option<Standing>> {
+        self.read(move |conn| standing::find(conn, id)).await
+    }
+
+    async fn sessions(
+        &self,
+        filter: &SessionFilter,
+        page: &Page<SessionId>,
+        now: Timestamp,
+    ) -> StoreResult<Vec<Standing>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.walk(move |conn| standing::list(conn, &filter, &page, now)).await
+    }
+
+    async fn note_network(
+        &self,
+        id: SessionId,
+        network: &str,
+        agent: &str,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let (network, agent) = (network.to_owned(), agent.to_owned());
+        self.write(move |conn| session::note_network(conn, id, &network, &agent, now)).await
+    }
+
+    async fn liveness(&self, query: &LivenessQuery) -> StoreResult<Liveness> {
+        let query = query.clone();
+        self.read(move |conn| liveness::liveness(conn, &query)).await
+    }
+
+    async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>> {
+        let client = client.clone();
+        self.read(move |conn| liveness::client_position(conn, &client, revision)).await
+    }
+
+    async fn revoke(
+        &self,
+        target: &Target,
+        reason: Reason,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Receipt> {
+        let target = target.clone();
+        let done =
+            self.write_and_tell(move |conn| Change { conn, now, keep_until }.revoke(&target, reason)).await?;
+        self.count(done, now).await
+    }
+
+    async fn preview(&self, target: &Target, now: Timestamp) -> StoreResult<Receipt> {
+        let target = target.clone();
+        let sessions_ended = self.walk(move |conn| revocation::preview(conn, &target, now)).await?;
+        Ok(Receipt { sessions_ended, number: None })
+    }
+
+    async fn revocations(&self, after: u64, limit: u32, now: Timestamp) -> StoreResult<Vec<RevocationEntry>> {
+        self.read(move |conn| revocation::list(conn, after, limit, now)).await
+    }
+
+    async fn position(&self) -> StoreResult<u64> {
+        self.read(revocation::position).await
+    }
+
+    async fn add_user(&self, user: &User) -> StoreResult<Added> {
+        let user = user.clone();
+        self.write(move |conn| user::add(conn, &user)).await
+    }
+
+    async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
+        self.read(move |conn| user::find(conn, id)).await
+    }
+
+    async fn find_user_by_name(&self, canonical: &str) -> StoreResult<Option<User>> {
+        let canonical = canonical.to_owned();
+        self.read(move |conn| user::find_by_name(conn, &canonical)).await
+    }
+
+    async fn users(&self, filter: &UserFilter, page: &Page<String>) -> StoreResult<Vec<User>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.walk(move |conn| user::list(conn, &filter, &page)).await
+    }
+
+    async fn change_user(
+        &self,
+        id: UserId,
+        change: &UserChange,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        let what = change.clone();
+        self.write_and_tell(move |conn| user::change(Change { conn, now, keep_until }, id, &what)).await
+    }
+
+    async fn add_client(&self, client: &Client) -> StoreResult<Added> {
+        let client = client.clone();
+        self.write_and_tell(move |conn| client::add(conn, &client)).await
+    }
+
+    async fn client(&self, id: &ClientId) -> StoreResult<Option<Client>> {
+        let id = id.clone();
+        self.read(move |conn| client::find(conn, &id)).await
+    }
+
+    async fn clients(&self, filter: &ClientFilter, page: &Page<ClientId>) -> StoreResult<Vec<Client>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.walk(move |conn| client::list(conn, &filter, &page)).await
+    }
+
+    async fn replace_client(&self, client: &Client, revision: u64) -> StoreResult<bool> {
+        let client = client.clone();
+        self.write_and_tell(move |conn| client::replace(conn, &client, revision)).await
+    }
+
+    async fn set_client_enabled(
+        &self,
+        id: &ClientId,
+        enabled: bool,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        let id = id.clone();
+        let done = self
+            .write_and_tell(move |conn| client::set_enabled(Change { conn, now, keep_until }, &id, enabled))
+            .await?;
+        match done {
+            Some(done) => self.count(done, now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn remove_client(
+        &self,
+        id: &ClientId,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        let id = id.clone();
+        let done =
+            self.write_and_tell(move |conn| client::remove(Change { conn, now, keep_until }, &id)).await?;
+        match done {
+            Some(done) => self.count(done, now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn keys(&self) -> StoreResult<Vec<KeyRecord>> {
+        self.read(key::list).await
+    }
+
+    async fn add_key(&self, key: &KeyRecord) -> StoreResult<Added> {
+        let key = key.clone();
+        self.write_and_tell(move |conn| key::add(conn, &key)).await
+    }
+
+    async fn retire_key(&self, id: &str, expires_at: Timestamp) -> StoreResult<()> {
+        let id = id.to_owned();
+        self.write_and_tell(move |conn| key::retire(conn, &id, expires_at)).await
+    }
+
+    async fn remove_expired_keys(&self, now: Timestamp) -> StoreResult<u64> {
+        self.write_and_tell(move |conn| key::remove_expired(conn, now)).await
+    }
+
+    async fn add_event(&self, event: &Event) -> StoreResult<()> {
+        let event = event.clone();
+        self.write(move |conn| {
+            let concerns =
+                event::Concerns { session: event.session, user: event.user, client: event.client.as_ref() };
+            event::add(conn, event.at, event.kind, concerns, &event.detail)
+        })
+        .await
+    }
+
+    async fn events(&self, filter: &EventFilter, page: &Page<u64>) -> StoreResult<Vec<Event>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.walk(move |conn| event::list(conn, &filter, &page)).await
+    }
+
+    async fn purge(&self, now: Timestamp, events_before: Timestamp, limit: u32) -> StoreResult<u64> {
+        self.write(move |conn| backup::purge(conn, now, events_before, limit)).await
+    }
+
+    async fn begin_epoch(&self, now: Timestamp, keep_until: Timestamp) -> StoreResult<()> {
+        self.write_and_tell(move |conn| Change { conn, now, keep_until }.begin_epoch()).await
+    }
+
+    async fn export(&self, table: &str, after: u64, limit: u32) -> StoreResult<Vec<serde_json::Value>> {
+        let table = find_table(table)?;
+        self.walk(move |conn| backup::export(conn, table, after, limit)).await
+    }
+
+    async fn import(&self, table: &str, rows: &[serde_json::Value]) -> StoreResult<()> {
+        let table = find_table(table)?;
+        let rows = rows.to_vec();
+        self.writer
+            .run(Extent::Several, BULK_DEADLINE, move |conn| backup::import(conn, table, &rows))
+            .await?;
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    async fn version(&self) -> StoreResult<u64> {
+        self.read(revocation::version).await
+    }
+
+    /// No other process has this store, so what is waited for are this one's own changes.
+    async fn changed(&self, wait: Duration) {
+        // Past the wait there is nothing to do differently.
+        let _ = tokio::time::timeout(wait, self.changed.notified()).await;
+    }
+
+    async fn close(&self) {
+        let (readers, walker, writer) =
+            (self.readers.stopping(), self.walker.stopping(), self.writer.stopping());
+        let log_thread = self.log_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let closed = tokio::task::spawn_blocking(move || {
+            readers();
+            walker();
+            writer();
+            // Without a writer it ends of itself; the last connection writes the log back.
+            log_thread.is_none_or(|thread| thread.join().is_ok())
+        });
+        if !matches!(closed.await, Ok(true)) {
+            tracing::error!("the store did not close in order");
+        }
+    }
+}
+
+fn find_table(name: &str) -> StoreResult<&'static Table> {
+    Table::find(name).ok_or_else(|| StoreError::Broken(format!("there is no table {name:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn Store>, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = SqliteStore::open(&dir.path().join("countersign.sqlite")).unwrap();
+        (store, dir)
+    }
+
+    crate::store::contract::contract_tests!(fresh);
+
+    #[tokio::test]
+    async fn what_was_answered_is_there_after_a_close() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("countersign.sqlite");
+        let store = SqliteStore::open(&path).unwrap();
+        let receipt = store.revoke(&Target::Everything, Reason::Operator, Timestamp(1), Timestamp(2)).await;
+        assert_eq!(receipt.unwrap().number, Some(1));
+        store.close().await;
+        assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+        store.close().await;
+        // The log was written back: the one file is the store.
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        let again = SqliteStore::open(&path).unwrap();
+        assert_eq!(again.position().await.unwrap(), 1);
+    }
+}

@@ -1,0 +1,230 @@
+//! What is done to a session: start, rotate, replay, note.
+
+use countersign_wire::SessionId;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::convert::{Columns, collect, int, json, millis};
+use super::event::{self, Concerns};
+use super::revocation::Change;
+use super::standing::{self, live_sessions_of_user};
+use crate::store::{
+    EventKind, NewSession, Reason, Recent, Replay, RotateSession, Standing, StartRefusal, Started,
+    StoreError, StoreResult, Target,
+};
+use crate::time::Timestamp;
+
+/// The condition of both updates: `Standing::is_live`, and that the presentation is of this
+/// session's current generation, by its client, decided with the client's current record.
+macro_rules! while_current {
+    () => {
+        " WHERE id = ?1 AND generation = ?2 AND nonce_hash = ?3 AND client_id = ?4
+            AND ended_at IS NULL AND expires_at > ?6 AND idle_expires_at > ?6
+            AND EXISTS (SELECT 1 FROM client c
+                 WHERE c.id = ?4 AND c.enabled AND c.revision = ?5 AND c.cut <= session_head.born)
+            AND EXISTS (SELECT 1 FROM user u
+                 WHERE u.id = session_head.user_id AND u.enabled AND u.stamp = session_head.user_stamp
+                   AND coalesce((SELECT t.cut FROM tenant t WHERE t.id = u.tenant), 0) <= session_head.born)
+            AND (SELECT m.cut FROM meta m WHERE m.id = 1) <= session_head.born"
+    };
+}
+
+/// What a refresh writes in any case: time only ages, idle expiry never passes the absolute one,
+/// the newest place is put in front of the last few.
+macro_rules! seen {
+    () => {
+        " idle_expires_at = max(idle_expires_at, min(?6 + idle_lifetime, expires_at)),
+          recent = substr(CAST(?7 || recent AS BLOB), 1, ?8)"
+    };
+}
+
+const ADVANCE: &str = concat!(
+    "UPDATE session_head SET generation = generation + 1, key_number = ?9, retry_hash = ?10,
+            rotated_at = max(rotated_at, ?6),",
+    seen!(),
+    while_current!()
+);
+
+const KEEP: &str = concat!("UPDATE session_head SET", seen!(), while_current!());
+
+const REPLAYED: &str = concat!(
+    "UPDATE session_head SET replays = replays + 1, lockstep_generation = ?7, lockstep_streak = ?8",
+    while_current!()
+);
+
+/// Bytes that the last few refreshes take.
+const RECENT_LEN: usize = Recent::KEPT * Recent::LEN;
+
+/// The conditional update of a refresh.
+pub(super) fn rotate(conn: &Connection, rotate: &RotateSession) -> StoreResult<Option<Standing>> {
+    let id = rotate.id.0.as_bytes();
+    let client = rotate.client.as_str();
+    let revision = int(rotate.client_revision);
+    let recent = Recent { at: rotate.now, context: rotate.context }.encode();
+    let changed = if rotate.advance {
+        conn.prepare_cached(ADVANCE)?.execute(params![
+            id,
+            rotate.generation,
+            rotate.nonce_hash,
+            client,
+            revision,
+            rotate.now.0,
+            recent,
+            RECENT_LEN as i64,
+            rotate.key_number,
+            rotate.retry_hash
+        ])?
+    } else {
+        conn.prepare_cached(KEEP)?.execute(params![
+            id,
+            rotate.generation,
+            rotate.nonce_hash,
+            client,
+            revision,
+            rotate.now.0,
+            recent,
+            RECENT_LEN as i64
+        ])?
+    };
+    if changed == 0 { Ok(None) } else { standing::find(conn, rotate.id) }
+}
+
+/// The record of a permitted replay.
+pub(super) fn replay(conn: &Connection, replay: &Replay) -> StoreResult<Option<Standing>> {
+    let changed = conn.prepare_cached(REPLAYED)?.execute(params![
+        replay.id.0.as_bytes(),
+        replay.generation,
+        replay.nonce_hash,
+        replay.client.as_str(),
+        int(replay.client_revision),
+        replay.now.0,
+        replay.lockstep.generation,
+        replay.lockstep.streak
+    ])?;
+    if changed == 0 {
+        return Ok(None);
+    }
+    let standing = standing::find(conn, replay.id)?;
+    if let Some(Standing { session, .. }) = &standing {
+        let concerns = Concerns::session(session.id, session.user, &session.client);
+        event::add(conn, replay.now, EventKind::Replay, concerns, &replay.detail)?;
+    }
+    Ok(standing)
+}
+
+/// Starts a session and keeps the limit of its user's sessions.
+pub(super) fn start(conn: &Connection, new: &NewSession) -> StoreResult<Started> {
+    let user_stamp = match gates_of_start(conn, new)? {
+        Ok(stamp) => stamp,
+        Err(refusal) => return Ok(Started::Refused(refusal)),
+    };
+    let displaced = displace(conn, new)?;
+    insert(conn, new, user_stamp)?;
+    let concerns = Concerns::session(new.id, new.user, &new.client);
+    event::add(conn, new.now, EventKind::Start, concerns, "the session began")?;
+    let standing = standing::find(conn, new.id)?
+        .ok_or_else(|| StoreError::Broken("a session that was added is not there".to_owned()))?;
+    Ok(Started::Session { standing: Box::new(standing), displaced })
+}
+
+/// The user's stamp, if the user and the client may have a session. Read in the transaction that
+/// holds the write lock, so it is as good as a condition of the insert.
+fn gates_of_start(conn: &Connection, new: &NewSession) -> StoreResult<Result<i64, StartRefusal>> {
+    let user: Option<(bool, i64, Option<String>)> = conn
+        .prepare_cached("SELECT enabled, stamp, tenant FROM user WHERE id = ?1")?
+        .query_row(params![new.user.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((true, stamp, tenant)) = user else { return Ok(Err(StartRefusal::User)) };
+    let client: Option<Option<String>> = conn
+        .prepare_cached("SELECT tenant FROM client WHERE id = ?1 AND enabled AND revision = ?2")?
+        .query_row(params![new.client.as_str(), int(new.client_revision)], |row| row.get(0))
+        .optional()?;
+    let Some(serves) = client else { return Ok(Err(StartRefusal::Client)) };
+    if serves.is_some() && serves != tenant {
+        return Ok(Err(StartRefusal::Tenant));
+    }
+    Ok(Ok(stamp))
+}
+
+/// Ends the oldest live sessions of the user, so that with the new one there are no more than the
+/// limit.
+fn displace(conn: &Connection, new: &NewSession) -> StoreResult<Vec<SessionId>> {
+    let mut statement = conn.prepare_cached(concat!(
+        "SELECT h.id",
+        live_sessions_of_user!(),
+        " ORDER BY h.id DESC LIMIT -1 OFFSET ?3"
+    ))?;
+    let others = new.limit.saturating_sub(1);
+    let rows = statement.query(params![new.user.0.as_bytes(), new.now.0, others])?;
+    let mut oldest: Vec<SessionId> = collect(rows, |mut row: Columns<'_, '_>| row.session())?;
+    oldest.reverse();
+    let change = Change { conn, now: new.now, keep_until: new.keep_until };
+    for id in &oldest {
+        change.revoke(&Target::Session(*id), Reason::SessionLimit)?;
+    }
+    Ok(oldest)
+}
+
+fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<()> {
+    let id = new.id.0.as_bytes();
+    let expires_at = new.now.plus(new.absolute_lifetime);
+    let idle_expires_at = new.now.plus(new.idle_lifetime).min(expires_at);
+    conn.prepare_cached(
+        "INSERT INTO session (id, scope, audience, device, network, agent, remember, created_at,
+                              auth_time, acr, amr)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        id,
+        new.scope.to_string(),
+        json(&new.audience)?,
+        new.device,
+        new.network,
+        new.agent,
+        new.remember,
+        new.now.0,
+        new.auth_time.0,
+        new.acr,
+        json(&new.amr)?
+    ])?;
+    conn.prepare_cached(
+        "INSERT INTO session_head (id, user_id, client_id, nonce_hash, user_stamp, born, generation,
+                key_number, rotated_at, idle_lifetime, idle_expires_at, expires_at, recent, replays,
+                lockstep_generation, lockstep_streak)
+         VALUES (?1, ?2, ?3, ?4, ?5, (SELECT position FROM meta WHERE id = 1), 1,
+                ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0)",
+    )?
+    .execute(params![
+        id,
+        new.user.0.as_bytes(),
+        new.client.as_str(),
+        new.nonce_hash,
+        user_stamp,
+        new.key_number,
+        new.now.0,
+        millis(new.idle_lifetime),
+        idle_expires_at.0,
+        expires_at.0,
+        Recent { at: new.now, context: new.context }.encode()
+    ])?;
+    Ok(())
+}
+
+/// Remembers where a session was last seen.
+pub(super) fn note_network(
+    conn: &Connection,
+    id: SessionId,
+    network: &str,
+    agent: &str,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let changed = conn
+        .prepare_cached("UPDATE session SET network = ?2, agent = ?3 WHERE id = ?1")?
+        .execute(params![id.0.as_bytes(), network, agent])?;
+    if changed == 0 {
+        return Ok(());
+    }
+    let Some(Standing { session, .. }) = standing::find(conn, id)? else { return Ok(()) };
+    let concerns = Concerns::session(session.id, session.user, &session.client);
+    let detail = format!("seen from another place: {network}, {agent}");
+    event::add(conn, now, EventKind::Network, concerns, &detail)
+}

@@ -1,0 +1,130 @@
+//! Reading a session with all that it depends on.
+
+use std::sync::LazyLock;
+
+use countersign_wire::SessionId;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+
+use super::convert::{Columns, first};
+use super::query::Query;
+use crate::store::{
+    Ended, Gates, Lockstep, Page, Reason, Recent, Session, SessionFilter, Standing, StoreResult, UserFacts,
+};
+use crate::time::Timestamp;
+
+/// The columns that [`standing`] reads, and where they come from.
+const SELECT: &str = "
+SELECT h.id, h.user_id, h.client_id, s.scope, s.audience, s.device, s.network, s.agent, s.remember,
+       s.created_at, s.auth_time, s.acr, s.amr, h.nonce_hash, h.user_stamp, h.born, h.generation,
+       h.key_number, h.retry_hash, h.rotated_at, h.idle_lifetime, h.idle_expires_at, h.expires_at,
+       h.recent, h.replays, h.lockstep_generation, h.lockstep_streak, h.ended_at, h.ended_reason,
+       c.enabled, c.revision, u.enabled, u.stamp, max(coalesce(c.cut, 0), coalesce(t.cut, 0), m.cut),
+       u.username, u.email, u.tenant, u.roles, m.position
+  FROM session_head h
+  CROSS JOIN session s ON s.id = h.id
+  LEFT JOIN user u ON u.id = h.user_id
+  LEFT JOIN client c ON c.id = h.client_id
+  LEFT JOIN tenant t ON t.id = u.tenant
+  LEFT JOIN meta m ON m.id = 1
+ WHERE 1";
+
+static ONE: LazyLock<String> = LazyLock::new(|| format!("{SELECT} AND h.id = ?1"));
+
+/// `Standing::is_live`, over the tables of [`SELECT`]; two times are asked for.
+const LIVE: &str = "(h.ended_at IS NULL AND h.expires_at > ? AND h.idle_expires_at > ?
+    AND c.enabled AND u.enabled AND u.stamp = h.user_stamp
+    AND max(c.cut, coalesce(t.cut, 0), m.cut) <= h.born)";
+
+/// A session and its gates.
+pub(super) fn find(conn: &Connection, id: SessionId) -> StoreResult<Option<Standing>> {
+    let mut statement = conn.prepare_cached(&ONE)?;
+    first(statement.query(params![id.0.as_bytes()])?, standing)
+}
+
+/// The live sessions of the user `?1` at the time `?2`: what `Standing::is_live` says.
+macro_rules! live_sessions_of_user {
+    () => {
+        " FROM session_head h
+          JOIN user u ON u.id = h.user_id
+          JOIN client c ON c.id = h.client_id
+          LEFT JOIN tenant t ON t.id = u.tenant
+          LEFT JOIN meta m ON m.id = 1
+         WHERE h.user_id = ?1 AND h.ended_at IS NULL AND h.expires_at > ?2 AND h.idle_expires_at > ?2
+           AND c.enabled AND u.enabled AND u.stamp = h.user_stamp
+           AND max(c.cut, coalesce(t.cut, 0), m.cut) <= h.born"
+    };
+}
+
+pub(super) use live_sessions_of_user;
+
+/// Sessions, newest first.
+pub(super) fn list(
+    conn: &Connection,
+    filter: &SessionFilter,
+    page: &Page<SessionId>,
+    now: Timestamp,
+) -> StoreResult<Vec<Standing>> {
+    let mut query = Query::new(SELECT);
+    query.and_if("h.user_id = ?", filter.user.map(|id| id.0.as_bytes().to_vec()));
+    query.and_if("h.client_id = ?", filter.client.as_ref().map(ToString::to_string));
+    query.and_if("h.id < ?", page.after.map(|id| id.0.as_bytes().to_vec()));
+    if let Some(live) = filter.live {
+        // A gate that is not there is a gate that is closed: null is not true.
+        let wanted = if live { "IS TRUE" } else { "IS NOT TRUE" };
+        query.and(&format!("{LIVE} {wanted}"), [Value::from(now.0), Value::from(now.0)]);
+    }
+    query.end("ORDER BY h.id DESC", page.limit);
+    query.collect(conn, standing)
+}
+
+fn standing(mut row: Columns<'_, '_>) -> StoreResult<Standing> {
+    let session = Session {
+        id: row.session()?,
+        user: row.user()?,
+        client: row.client()?,
+        scope: row.parsed(|text| text.parse().ok())?,
+        audience: row.json()?,
+        device: row.take()?,
+        network: row.take()?,
+        agent: row.take()?,
+        remember: row.take()?,
+        created_at: row.time()?,
+        auth_time: row.time()?,
+        acr: row.take()?,
+        amr: row.json()?,
+        nonce_hash: row.take()?,
+        user_stamp: row.number()?,
+        born: row.number()?,
+        generation: row.take()?,
+        key_number: row.take()?,
+        retry_hash: row.take()?,
+        rotated_at: row.time()?,
+        idle_lifetime: row.duration()?,
+        idle_expires_at: row.time()?,
+        expires_at: row.time()?,
+        recent: row.bytes(Recent::decode_all)?,
+        replays: row.take()?,
+        lockstep: Lockstep { generation: row.take()?, streak: row.take()? },
+        ended: match (row.time_if_set()?, row.take::<Option<String>>()?) {
+            (Some(at), Some(reason)) => {
+                Some(Ended { at, reason: Reason::from_name(&reason).ok_or_else(|| row.wrong())? })
+            }
+            _ => None,
+        },
+    };
+    let gates = Gates {
+        client_enabled: row.take::<Option<bool>>()?.unwrap_or(false),
+        client_revision: row.number_or_zero()?,
+        user_enabled: row.take::<Option<bool>>()?.unwrap_or(false),
+        user_stamp: row.number_or_zero()?,
+        cut: row.number()?,
+    };
+    let user = UserFacts {
+        username: row.take::<Option<String>>()?.unwrap_or_default(),
+        email: row.take()?,
+        tenant: row.take()?,
+        roles: row.json_or_default()?,
+    };
+    Ok(Standing { session, gates, user, position: row.number()? })
+}

@@ -1,0 +1,113 @@
+//! Users.
+
+use countersign_wire::UserId;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+
+use super::convert::{Columns, first, int, json};
+use super::event::{self, Concerns};
+use super::query::Query;
+use super::revocation::{Change, Done};
+use crate::store::{Added, EventKind, Page, Receipt, StoreResult, User, UserChange, UserFilter};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, username, canonical, email, password_hash, enabled, stamp, tenant, roles, created_at
+               FROM user ",
+            $rest
+        )
+    };
+}
+
+/// Adds a user.
+pub(super) fn add(conn: &Connection, user: &User) -> StoreResult<Added> {
+    let added = conn
+        .prepare_cached(
+            "INSERT INTO user (id, username, canonical, email, password_hash, enabled, stamp, tenant,
+                               roles, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            user.id.0.as_bytes(),
+            user.username,
+            user.canonical,
+            user.email,
+            user.password_hash,
+            user.enabled,
+            int(user.stamp),
+            user.tenant,
+            json(&user.roles)?,
+            user.created_at.0
+        ])?;
+    Ok(if added == 0 { Added::Exists } else { Added::Yes })
+}
+
+/// By id.
+pub(super) fn find(conn: &Connection, id: UserId) -> StoreResult<Option<User>> {
+    first(conn.prepare_cached(select!("WHERE id = ?1"))?.query(params![id.0.as_bytes()])?, user)
+}
+
+/// By canonical name.
+pub(super) fn find_by_name(conn: &Connection, canonical: &str) -> StoreResult<Option<User>> {
+    first(conn.prepare_cached(select!("WHERE canonical = ?1"))?.query(params![canonical])?, user)
+}
+
+/// Users by canonical name.
+pub(super) fn list(conn: &Connection, filter: &UserFilter, page: &Page<String>) -> StoreResult<Vec<User>> {
+    let mut query = Query::new(select!("WHERE 1"));
+    query.and_if("tenant = ?", filter.tenant.clone());
+    query.and_if("enabled = ?", filter.enabled);
+    query.and_if("canonical > ?", page.after.clone());
+    if let Some(prefix) = &filter.name_prefix {
+        let prefix = || Value::from(prefix.clone());
+        // The first finds the place in the index, the second tells where it ends.
+        query.and("canonical >= ?", [prefix()]);
+        query.and("substr(canonical, 1, length(?)) = ?", [prefix(), prefix()]);
+    }
+    query.end("ORDER BY canonical", page.limit);
+    query.collect(conn, user)
+}
+
+/// Changes a user, and ends what that must end.
+pub(super) fn change(change: Change<'_>, id: UserId, what: &UserChange) -> StoreResult<Option<Receipt>> {
+    let Change { conn, now, .. } = change;
+    let Some(before) = find(conn, id)? else { return Ok(None) };
+    if !what.changes(&before) {
+        return Ok(Some(Done::NOTHING.receipt));
+    }
+    event::add(conn, now, EventKind::Admin, Concerns::user(id), what.detail())?;
+    let done = match what.ends(&before) {
+        Some(reason) => change.end_user(id, reason)?,
+        None => Done::NOTHING,
+    };
+    let key = id.0.as_bytes();
+    match what {
+        UserChange::Disable | UserChange::Enable => conn
+            .prepare_cached("UPDATE user SET enabled = ?2 WHERE id = ?1")?
+            .execute(params![key, *what == UserChange::Enable])?,
+        UserChange::Password(hash) => conn
+            .prepare_cached("UPDATE user SET password_hash = ?2 WHERE id = ?1")?
+            .execute(params![key, hash])?,
+        UserChange::Roles(roles) => conn
+            .prepare_cached("UPDATE user SET roles = ?2 WHERE id = ?1")?
+            .execute(params![key, json(roles)?])?,
+        UserChange::SignOut => 0,
+    };
+    Ok(Some(done.receipt))
+}
+
+fn user(mut row: Columns<'_, '_>) -> StoreResult<User> {
+    Ok(User {
+        id: row.user()?,
+        username: row.take()?,
+        canonical: row.take()?,
+        email: row.take()?,
+        password_hash: row.take()?,
+        enabled: row.take()?,
+        stamp: row.number()?,
+        tenant: row.take()?,
+        roles: row.json()?,
+        created_at: row.time()?,
+    })
+}
