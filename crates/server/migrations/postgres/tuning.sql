@@ -1,5 +1,5 @@
 -- Not a migration: advice to PostgreSQL's own upkeep, given again whenever the schema has moved
--- on; an engine that does not know it goes without. Refreshes turn over session_head all the
+-- on. An engine that does not know it goes without. Refreshes turn over session_head all the
 -- time: vacuum it when one row in fifty has changed rather than one in five, so that it and its
 -- visibility map stay small, and without naps, because its dead rows are nearly all cleared by
 -- the updates themselves. The one row of meta is renewed with every revocation.
