@@ -6,10 +6,15 @@
 //! [`StoreError::Unavailable`], never a guess.
 
 mod client;
+#[cfg(test)]
+pub(crate) mod contract;
 mod event;
+mod hex;
 mod key;
+mod migrations;
 mod revocation;
 mod session;
+mod tables;
 mod user;
 
 pub use client::{
@@ -22,6 +27,7 @@ pub use session::{
     Context, Ended, Gates, Lockstep, NewSession, Recent, Replay, RotateSession, Session, SessionFilter,
     Standing, StartRefusal, Started, UserFacts,
 };
+pub use tables::{Column, ColumnKind, TABLES, Table};
 pub use user::{User, UserChange, UserFilter};
 
 use async_trait::async_trait;
@@ -164,7 +170,9 @@ pub trait Store: Send + Sync + 'static {
 
     // --- clients ----------------------------------------------------------------------------
 
-    /// Adds a client; the id must be free.
+    /// Adds a client; the id must be free. The store sets `cut` to the current position, and, when
+    /// the log remembers an earlier client of that id, a `revision` that the earlier one never
+    /// had: nothing of a removed client comes back with its name.
     async fn add_client(&self, client: &Client) -> StoreResult<Added>;
 
     /// By id.
@@ -227,10 +235,11 @@ pub trait Store: Send + Sync + 'static {
     /// Unlike a revocation of everything it also outdates tokens that this store never saw.
     async fn begin_epoch(&self, now: Timestamp, keep_until: Timestamp) -> StoreResult<()>;
 
-    /// Rows of one table as JSON objects, in a stable order, for backup; see `backup.rs`.
+    /// Rows of one table of [`TABLES`] as JSON objects, in a stable order, for backup; see
+    /// `backup.rs`. `after` is how many rows the caller has had already.
     async fn export(&self, table: &str, after: u64, limit: u32) -> StoreResult<Vec<serde_json::Value>>;
 
-    /// Adds exported rows to an empty table.
+    /// Adds exported rows to an empty table; the row of `meta` replaces the one that is there.
     async fn import(&self, table: &str, rows: &[serde_json::Value]) -> StoreResult<()>;
 
     /// A number that changes whenever clients, keys or the revocation log change on any node, so

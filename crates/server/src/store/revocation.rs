@@ -46,6 +46,18 @@ impl Target {
         }
     }
 
+    /// What the `end` event says: the reason in words, and the subject where the event has no
+    /// column for it.
+    pub fn detail(&self, reason: Reason) -> String {
+        let sentence = reason.sentence();
+        match self {
+            Self::Session(_) | Self::User(_) | Self::Client(_) => sentence.to_owned(),
+            Self::Token(jti) => format!("access token {jti}: {sentence}"),
+            Self::Tenant(name) => format!("tenant {name}: {sentence}"),
+            Self::Everything => format!("everything: {sentence}"),
+        }
+    }
+
     /// The target of a stored kind and subject.
     pub fn from_parts(kind: &str, subject: &str) -> Option<Self> {
         Some(match kind {

@@ -2,6 +2,7 @@
 
 use countersign_wire::UserId;
 
+use super::Reason;
 use crate::time::Timestamp;
 
 /// A user.
@@ -42,6 +43,42 @@ pub enum UserChange {
     SignOut,
     /// New roles, sorted; the stamp moves on when one is taken away.
     Roles(Vec<String>),
+}
+
+impl UserChange {
+    /// Whether it changes anything of the user as stored.
+    pub fn changes(&self, before: &User) -> bool {
+        match self {
+            Self::Disable => before.enabled,
+            Self::Enable => !before.enabled,
+            Self::Password(_) | Self::SignOut => true,
+            Self::Roles(roles) => *roles != before.roles,
+        }
+    }
+
+    /// Why it ends what the user has; `None` when it does not.
+    pub fn ends(&self, before: &User) -> Option<Reason> {
+        match self {
+            Self::Disable => Some(Reason::UserDisabled),
+            Self::Enable => None,
+            Self::Password(_) => Some(Reason::PasswordChange),
+            Self::SignOut => Some(Reason::SignOut),
+            Self::Roles(roles) => {
+                before.roles.iter().any(|r| !roles.contains(r)).then_some(Reason::RoleRemoved)
+            }
+        }
+    }
+
+    /// What the `admin` event says.
+    pub fn detail(&self) -> &'static str {
+        match self {
+            Self::Disable => "the user was disabled",
+            Self::Enable => "the user was enabled",
+            Self::Password(_) => "the user's password was set",
+            Self::SignOut => "the user was signed out everywhere",
+            Self::Roles(_) => "the user's roles were set",
+        }
+    }
 }
 
 /// Which users to list.

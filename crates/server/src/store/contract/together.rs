@@ -1,0 +1,246 @@
+//! Two at once: what the conditional writes are for.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::fixtures::*;
+use crate::store::{Added, Reason, Standing, Started, Store, Target, UserChange};
+
+/// S3: of many presentations of one generation, one succeeds.
+pub(crate) async fn one_generation_is_consumed_once(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let start = world.start(T0).await;
+    let results = rotate_at_once(&world, &start).await;
+    let won: Vec<_> = results.into_iter().flatten().collect();
+    assert_eq!(won.len(), 1);
+    assert_eq!(won[0].session.generation, 2);
+    assert_eq!(world.standing(&start).await.session.generation, 2);
+}
+
+/// S1, S2: steps taken by whoever wins are a single chain.
+pub(crate) async fn a_chain_under_contention_loses_no_step(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let mut current = world.start(T0).await;
+    for step in 2..12 {
+        let won: Vec<_> = rotate_at_once(&world, &current).await.into_iter().flatten().collect();
+        assert_eq!(won.len(), 1);
+        current = won.into_iter().next().unwrap();
+        assert_eq!(current.session.generation, step);
+    }
+}
+
+async fn rotate_at_once(world: &World, start: &Standing) -> Vec<Option<Standing>> {
+    let tasks = (0..CROWD).map(|_| {
+        let (world, start) = (world.clone(), start.clone());
+        tokio::spawn(async move { world.rotate(&start, at(1)).await })
+    });
+    join_all(tasks).await.into_iter().map(Result::unwrap).collect()
+}
+
+/// S8. What `change` answered is never followed by a rotation that succeeds.
+async fn no_rotation_after<F>(world: World, change: F)
+where
+    F: AsyncFnOnce(&World, &Standing),
+{
+    let start = world.start(T0).await;
+    let answered = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let rotating = {
+        let (world, start, answered) = (world.clone(), start.clone(), answered.clone());
+        tokio::spawn(async move {
+            let mut current = start;
+            loop {
+                let too_late = answered.load(std::sync::atomic::Ordering::SeqCst);
+                match world.rotate(&current, at(1)).await {
+                    Some(next) => {
+                        assert!(!too_late, "a rotation was asked for after the answer, and succeeded");
+                        current = next;
+                    }
+                    None => return current,
+                }
+            }
+        })
+    };
+    tokio::task::yield_now().await;
+    change(&world, &start).await;
+    answered.store(true, std::sync::atomic::Ordering::SeqCst);
+    let last = rotating.await.unwrap();
+    let stored = world.standing(&start).await;
+    assert!(!stored.is_live(at(1)));
+    assert_eq!(stored.session.generation, last.session.generation);
+    assert_eq!(world.rotate(&last, at(2)).await, None);
+}
+
+pub(crate) async fn no_rotation_after_an_answered_revocation(store: Arc<dyn Store>) {
+    no_rotation_after(World::new(store).await, async |world, start| {
+        world.revoke(&Target::Session(start.session.id), Reason::Operator, at(1)).await;
+    })
+    .await;
+}
+
+pub(crate) async fn no_rotation_after_an_answered_disable(store: Arc<dyn Store>) {
+    no_rotation_after(World::new(store).await, async |world, _| {
+        world
+            .store
+            .change_user(world.user.id, &UserChange::Disable, at(1), keep(at(1)))
+            .await
+            .unwrap()
+            .unwrap();
+    })
+    .await;
+}
+
+pub(crate) async fn no_rotation_after_an_answered_stamp(store: Arc<dyn Store>) {
+    no_rotation_after(World::new(store).await, async |world, _| {
+        world
+            .store
+            .change_user(world.user.id, &UserChange::Password("x".to_owned()), at(1), keep(at(1)))
+            .await
+            .unwrap()
+            .unwrap();
+    })
+    .await;
+}
+
+pub(crate) async fn no_rotation_after_an_answered_client_disable(store: Arc<dyn Store>) {
+    no_rotation_after(World::new(store).await, async |world, _| {
+        world.store.set_client_enabled(&world.client.id, false, at(1), keep(at(1))).await.unwrap().unwrap();
+    })
+    .await;
+}
+
+/// A reader that follows the log while it is written never sees a number before a lower one.
+pub(crate) async fn log_numbers_are_gapless_and_ordered(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let mut sessions = Vec::new();
+    for _ in 0..CROWD {
+        sessions.push(world.start(T0).await.session.id);
+    }
+    let mut revoking: Vec<_> = sessions
+        .into_iter()
+        .map(|id| {
+            let world = world.clone();
+            tokio::spawn(
+                async move { world.revoke(&Target::Session(id), Reason::Operator, at(1)).await.number },
+            )
+        })
+        .collect();
+    let mut seen: Vec<u64> = Vec::new();
+    while seen.len() < CROWD {
+        let after = seen.last().copied().unwrap_or(0);
+        let entries = world.store.revocations(after, 1000, at(1)).await.unwrap();
+        seen.extend(entries.iter().map(|e| e.number));
+        assert!(seen.iter().copied().eq(1..=seen.len() as u64), "a gap, or an order: {seen:?}");
+        tokio::task::yield_now().await;
+    }
+    let mut numbers: Vec<u64> =
+        join_all(revoking.drain(..)).await.into_iter().map(|n| n.unwrap().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, seen);
+    assert_eq!(world.store.position().await.unwrap(), CROWD as u64);
+}
+
+pub(crate) async fn one_revocation_of_a_session_counts(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let id = world.start(T0).await.session.id;
+    let receipts = join_all((0..CROWD).map(|_| {
+        let world = world.clone();
+        tokio::spawn(async move { world.revoke(&Target::Session(id), Reason::Reuse, at(1)).await })
+    }))
+    .await;
+    let receipts: Vec<_> = receipts.into_iter().map(Result::unwrap).collect();
+    assert_eq!(receipts.iter().filter(|r| r.number.is_some()).count(), 1);
+    assert_eq!(receipts.iter().map(|r| r.sessions_ended).sum::<u64>(), 1);
+    assert_eq!(world.store.position().await.unwrap(), 1);
+}
+
+pub(crate) async fn the_session_limit_holds_together(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let mut displaced = 0;
+    for started in join_all((0..CROWD).map(|_| {
+        let world = world.clone();
+        tokio::spawn(async move {
+            let mut new = new_session(world.user.id, &world.client, T0);
+            new.limit = 5;
+            world.store.start_session(&new).await.unwrap()
+        })
+    }))
+    .await
+    {
+        match started.unwrap() {
+            Started::Session { displaced: ended, .. } => displaced += ended.len(),
+            Started::Refused(why) => panic!("refused: {why:?}"),
+        }
+    }
+    let sessions = world.store.sessions(&Default::default(), &all(), at(1)).await.unwrap();
+    assert_eq!(sessions.len(), CROWD);
+    assert_eq!(sessions.iter().filter(|s| s.is_live(at(1))).count(), 5);
+    assert_eq!(displaced, CROWD - 5);
+    assert_eq!(world.store.position().await.unwrap(), displaced as u64);
+}
+
+pub(crate) async fn one_add_of_a_name_succeeds(store: Arc<dyn Store>) {
+    let added = join_all((0..8).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move { store.add_user(&user_named("ada")).await.unwrap() })
+    }))
+    .await;
+    assert_eq!(added.into_iter().filter(|a| *a.as_ref().unwrap() == Added::Yes).count(), 1);
+}
+
+pub(crate) async fn one_replacement_of_a_revision_succeeds(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let replaced = join_all((0..8).map(|n| {
+        let world = world.clone();
+        tokio::spawn(async move {
+            let mut client = world.client.clone();
+            client.settings.overlap_ms = n;
+            world.store.replace_client(&client, client.revision).await.unwrap()
+        })
+    }))
+    .await;
+    assert_eq!(replaced.into_iter().filter(|r| *r.as_ref().unwrap()).count(), 1);
+    let stored = world.store.client(&world.client.id).await.unwrap().unwrap();
+    assert_eq!(stored.revision, world.client.revision + 1);
+}
+
+pub(crate) async fn one_replay_of_many_is_counted_each(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let start = world.start(T0).await;
+    let current = world.rotate(&start, at(1)).await.unwrap();
+    let replays = join_all((0..CROWD).map(|_| {
+        let (world, current) = (world.clone(), current.clone());
+        tokio::spawn(async move {
+            let replay = replay_of(&current.session, world.client.revision, at(2));
+            world.store.replay(&replay).await.unwrap()
+        })
+    }))
+    .await;
+    assert!(replays.into_iter().all(|r| r.unwrap().is_some()));
+    assert_eq!(world.standing(&start).await.session.replays, CROWD as u32);
+}
+
+/// A session that starts while its user is disabled is refused, or ended with the others.
+pub(crate) async fn starts_and_a_disable_leave_nothing_live(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let starting: Vec<_> = (0..CROWD)
+        .map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move {
+                let new = new_session(world.user.id, &world.client, T0);
+                world.store.start_session(&new).await.unwrap()
+            })
+        })
+        .collect();
+    let disabled = world.store.change_user(world.user.id, &UserChange::Disable, T0, keep(T0)).await.unwrap();
+    let begun = join_all(starting).await;
+    let begun = begun.into_iter().filter(|s| matches!(s, Ok(Started::Session { .. }))).count() as u64;
+    assert_eq!(disabled.unwrap().sessions_ended, begun);
+    for enable in [false, true] {
+        if enable {
+            world.store.change_user(world.user.id, &UserChange::Enable, T0, keep(T0)).await.unwrap();
+        }
+        let sessions = world.store.sessions(&Default::default(), &all(), T0).await.unwrap();
+        assert!(sessions.iter().all(|s| !s.is_live(T0)));
+    }
+}
