@@ -52,6 +52,10 @@ impl PostgresStore {
 
     pub(super) async fn import_once(&self, table: &str, rows: &[Value]) -> Result<(), Failure> {
         let table = find(table)?;
+        if let Some(row) = rows.iter().find(|row| row.as_object().map(Map::len) != Some(table.columns.len())) {
+            let names: Vec<_> = row.as_object().into_iter().flat_map(Map::keys).collect();
+            return Err(broken(format!("a row of {} has other columns than it should: {names:?}", table.name)));
+        }
         let columns = table
             .columns
             .iter()
@@ -100,7 +104,7 @@ fn insert(table: &Table) -> Vec<String> {
             // The one row is there already.
             format!(
                 "{} ON CONFLICT (id) DO UPDATE SET position = excluded.position, cut = excluded.cut, \
-                 version = greatest(excluded.version, meta.version) + 1",
+                 version = excluded.version",
                 insert_columns(table, "meta", all)
             ),
         ],

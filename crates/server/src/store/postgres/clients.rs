@@ -58,7 +58,6 @@ impl PostgresStore {
             return Ok(Added::Exists);
         }
         tx.execute(PLACE, &[&client.id.as_str()]).await?;
-        told(&mut tx, &client.id, "the client was added", client.created_at).await?;
         move_version_on(&mut tx).await?;
         tx.commit_and_tell(self.nodes_listen).await?;
         Ok(Added::Yes)

@@ -40,7 +40,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn remove_expired_keys_once(&self, now: Timestamp) -> Result<u64, Failure> {
-        self.change_keys("DELETE FROM key WHERE expires_at <= $1", &[&now.0]).await
+        self.change_keys("DELETE FROM key WHERE expires_at < $1", &[&now.0]).await
     }
 
     async fn change_keys(&self, sql: &str, params: Params<'_>) -> Result<u64, Failure> {

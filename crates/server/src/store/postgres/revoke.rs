@@ -271,8 +271,9 @@ impl PostgresStore {
                    )) AS caller_current,
                    NOT EXISTS (SELECT 1 FROM revocation WHERE kind = 'token' AND subject = $6::text)
                    AND EXISTS (
-                       SELECT 1 FROM client c CROSS JOIN meta m
+                       SELECT 1 FROM client c CROSS JOIN meta m LEFT JOIN tenant t ON t.id = c.tenant
                        WHERE c.id = $5::text AND c.enabled AND c.cut <= $7::bigint AND m.cut <= $7::bigint
+                         AND coalesce(t.cut, 0) <= $7::bigint
                    )
                    AND ($3::uuid IS NULL OR EXISTS (
                        SELECT 1 FROM session_head h

@@ -45,7 +45,7 @@ const ROTATE: &str = concat!(
         key_number = CASE WHEN a.advance THEN a.key_number ELSE h.key_number END,
         retry_hash = CASE WHEN a.advance THEN a.retry_hash ELSE h.retry_hash END,
         rotated_at = CASE WHEN a.advance THEN greatest(a.now, h.rotated_at) ELSE h.rotated_at END,
-        recent = CASE WHEN a.advance THEN substring(a.recent || h.recent FROM 1 FOR 48) ELSE h.recent END,
+        recent = substring(a.recent || h.recent FROM 1 FOR 48),
         idle_expires_at = greatest(h.idle_expires_at, least(a.now + h.idle_lifetime, h.expires_at))
     FROM unnest($1::uuid[], $2::bigint[], $3::boolean[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[],
                 $8::bytea[], $9::bytea[], $10::bigint[])

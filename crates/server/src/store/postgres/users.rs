@@ -104,6 +104,7 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(Some(NOTHING));
         }
+        insert_event(&mut tx, now, EventKind::Admin, (None, Some(id), None), change.detail()).await?;
         // Before the change itself: what it ends is counted with the user's old state.
         let receipt = match change.ends(&user) {
             Some(reason) => end_user(&mut tx, id, reason, now, keep_until).await?,
@@ -122,7 +123,6 @@ impl PostgresStore {
             }
             UserChange::SignOut => {}
         }
-        insert_event(&mut tx, now, EventKind::Admin, (None, Some(id), None), change.detail()).await?;
         tx.commit_and_tell(self.nodes_listen && receipt.number.is_some()).await?;
         Ok(Some(receipt))
     }
