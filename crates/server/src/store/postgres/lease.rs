@@ -85,18 +85,10 @@ impl Lease {
         self.batch("BEGIN").await
     }
 
-    /// Commits it; after this the change is durable.
-    pub(super) async fn commit(&mut self) -> Result<(), Failure> {
-        self.commit_by("COMMIT").await
-    }
-
-    /// Commits it, and wakes the nodes that listen, in one round trip.
+    /// Commits it, and wakes the nodes that listen, in one round trip. After this the change is
+    /// durable.
     pub(super) async fn commit_and_tell(&mut self, nodes_listen: bool) -> Result<(), Failure> {
-        self.commit_by(if nodes_listen { "NOTIFY countersign; COMMIT" } else { "COMMIT" }).await
-    }
-
-    async fn commit_by(&mut self, sql: &str) -> Result<(), Failure> {
-        self.batch(sql).await?;
+        self.batch(if nodes_listen { "NOTIFY countersign; COMMIT" } else { "COMMIT" }).await?;
         self.in_transaction = false;
         Ok(())
     }

@@ -1,13 +1,18 @@
-//! The contract, on PostgreSQL.
+//! The contract on PostgreSQL, what two nodes on one database see of each other, and what becomes
+//! of calls when the database is away.
+
+#[path = "../../../tests/support/cluster.rs"]
+mod cluster;
+mod faults;
+mod nodes;
+#[path = "../../../tests/support/proxy.rs"]
+mod proxy;
 
 use std::sync::Arc;
 
 use super::PostgresStore;
 use crate::store::Store;
 use crate::store::contract::contract_tests;
-
-#[path = "../../../tests/support/cluster.rs"]
-mod cluster;
 
 async fn fresh() -> (Arc<dyn Store>, ()) {
     let url = cluster::shared().database().await;
