@@ -22,6 +22,7 @@ use crate::keys::{KeyEncryptionKey, KeySchedule, Keys};
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::store::Store;
+use crate::store::postgres::PostgresStore;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry;
 use crate::time::{Clock, SystemClock};
@@ -160,7 +161,11 @@ async fn open_store(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Cloc
     let failed = |error| ServerError::new(settings.database.describe(), error);
     Ok(match &settings.database {
         Database::Sqlite(path) => (SqliteStore::open(path).map_err(failed)?, Arc::new(SystemClock)),
-        Database::Postgres(_) => return Err(ServerError("postgres is not there yet".to_owned())),
+        Database::Postgres(url) => {
+            let store = PostgresStore::open(url.expose()).await.map_err(failed)?;
+            let clock = store.clock();
+            (store, clock)
+        }
     })
 }
 

@@ -12,6 +12,7 @@ mod event;
 mod hex;
 mod key;
 mod migrations;
+pub mod postgres;
 mod revocation;
 mod session;
 pub mod sqlite;

@@ -37,7 +37,7 @@ rm -rf "$DIR"
 "#;
 
 /// A cluster.
-pub struct Cluster {
+pub(crate) struct Cluster {
     directory: PathBuf,
     port: u16,
     databases: AtomicU32,
@@ -51,14 +51,14 @@ struct Keeper {
 }
 
 /// The cluster that the tests of one process share.
-pub fn shared() -> &'static Cluster {
+pub(crate) fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
     SHARED.get_or_init(Cluster::start)
 }
 
 impl Cluster {
     /// Makes and starts a cluster for a test that is going to mistreat it.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let bin = binaries();
         let directory = tempfile::Builder::new().prefix("countersign-pg-").tempdir().unwrap().keep();
         let user = unprivileged(&directory);
@@ -94,7 +94,7 @@ impl Cluster {
     }
 
     /// A new, empty database, by its URL over the cluster's socket.
-    pub async fn database(&self) -> String {
+    pub(crate) async fn database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst));
         let (client, connection) =
             tokio_postgres::connect(&self.url("postgres"), tokio_postgres::NoTls).await.unwrap();
@@ -106,28 +106,28 @@ impl Cluster {
     }
 
     /// The URL of a database over the cluster's socket.
-    pub fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         let host = self.directory.display();
         format!("postgres:///{database}?user=postgres&host={host}&port={}", self.port)
     }
 
     /// The address to reach it by TCP, for a test that puts something in between.
-    pub fn address(&self) -> (&'static str, u16) {
+    pub(crate) fn address(&self) -> (&'static str, u16) {
         ("127.0.0.1", self.port)
     }
 
     /// Stops the server in an orderly way: it ends its sessions and writes a checkpoint.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.order("fast");
     }
 
     /// Stops it as a crash would: nothing is finished, and the next start recovers.
-    pub fn crash(&self) {
+    pub(crate) fn crash(&self) {
         self.order("immediate");
     }
 
     /// Starts it again, at the same addresses.
-    pub fn start_again(&self) {
+    pub(crate) fn start_again(&self) {
         self.order("start");
     }
 

@@ -158,8 +158,13 @@ impl TestServer {
         let demo = http::demo::Demo { audience: AUDIENCE.to_owned(), scope: "read" };
         let public = Arc::new(Public::new(app.clone(), &settings));
         let public = http::router::public(public, Some(Arc::new(demo)));
-        let public = http::layers::wrap(public, &app, &settings);
-        let management = http::layers::wrap(http::management(app.clone(), None), &app, &settings);
+        let observer = Arc::new(http::layers::Observer {
+            metrics: app.metrics.clone(),
+            request_timeout: settings.limits.request_timeout,
+            spans: true,
+        });
+        let public = http::layers::observe(public, observer.clone());
+        let management = http::layers::observe(http::router::management(app.clone(), None), observer);
         Self { app, clock, settings, public, management, canary, dir, database }
     }
 
@@ -297,7 +302,7 @@ impl Drop for TestServer {
         if std::thread::panicking() {
             return;
         }
-        self.canary.search("metrics", self.app.metrics.render().as_bytes());
+        self.canary.search("metrics", self.app.metrics.encode().as_bytes());
         for entry in std::fs::read_dir(self.dir.path()).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {

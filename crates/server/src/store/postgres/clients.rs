@@ -1,0 +1,168 @@
+//! Clients.
+
+use countersign_wire::ClientId;
+
+use super::PostgresStore;
+use super::error::Failure;
+use super::events::insert_event;
+use super::lease::Lease;
+use super::revoke::{Entry, NOTHING, end_client, lock_client};
+use super::rows::{self, to_json, wide};
+use crate::store::{Added, Client, ClientFilter, EventKind, Page, Reason, Receipt, Target};
+use crate::time::Timestamp;
+
+macro_rules! select_clients {
+    ($rest:literal) => {
+        concat!("SELECT id, enabled, revision, cut, tenant, created_at, settings FROM client ", $rest)
+    };
+}
+
+/// Clients and keys are cached by the nodes: each change to them moves `version` on.
+pub(super) async fn move_version_on(tx: &mut Lease) -> Result<(), Failure> {
+    tx.execute("UPDATE meta SET version = version + 1", &[]).await?;
+    Ok(())
+}
+
+impl PostgresStore {
+    pub(super) async fn add_client_once(&self, client: &Client) -> Result<Added, Failure> {
+        const INSERT: &str = "
+            INSERT INTO client (id, enabled, revision, cut, tenant, created_at, settings)
+            VALUES ($1, $2, $3, 0, $4, $5, $6) ON CONFLICT DO NOTHING";
+        // The cut is the position, and the revision starts anew above it where the log remembers
+        // an earlier client of that name: what that one left behind was born before, and was
+        // decided with another revision. In a second statement, whose snapshot is newer: the
+        // first may have waited for the earlier client's removal to be committed.
+        const PLACE: &str = "
+            UPDATE client c
+            SET cut = m.position,
+                revision = CASE WHEN EXISTS (SELECT 1 FROM revocation r WHERE r.kind = 'client' AND r.subject = c.id)
+                           THEN greatest(c.revision, m.position << 20) ELSE c.revision END
+            FROM meta m WHERE c.id = $1";
+        let mut tx = Lease::take(&self.pool).await?;
+        tx.begin().await?;
+        let added = tx
+            .execute(
+                INSERT,
+                &[
+                    &client.id.as_str(),
+                    &client.enabled,
+                    &wide(client.revision),
+                    &client.tenant,
+                    &client.created_at.0,
+                    &to_json(&client.settings)?,
+                ],
+            )
+            .await?;
+        if added == 0 {
+            tx.rollback().await?;
+            return Ok(Added::Exists);
+        }
+        tx.execute(PLACE, &[&client.id.as_str()]).await?;
+        move_version_on(&mut tx).await?;
+        tx.commit_and_tell(self.nodes_listen).await?;
+        Ok(Added::Yes)
+    }
+
+    pub(super) async fn client_once(&self, id: &ClientId) -> Result<Option<Client>, Failure> {
+        let sql = select_clients!("WHERE id = $1");
+        let row = Lease::take(&self.pool).await?.query_opt(sql, &[&id.as_str()]).await?;
+        row.as_ref().map(rows::client).transpose()
+    }
+
+    pub(super) async fn clients_once(
+        &self,
+        filter: &ClientFilter,
+        page: &Page<ClientId>,
+    ) -> Result<Vec<Client>, Failure> {
+        let sql = select_clients!(
+            "WHERE ($1::text IS NULL OR tenant = $1) AND ($2::boolean IS NULL OR enabled = $2) \
+               AND ($3::text IS NULL OR id > $3) ORDER BY id LIMIT $4"
+        );
+        let after = page.after.as_ref().map(ClientId::as_str);
+        let rows = Lease::take(&self.pool)
+            .await?
+            .query(sql, &[&filter.tenant, &filter.enabled, &after, &i64::from(page.limit)])
+            .await?;
+        rows.iter().map(rows::client).collect()
+    }
+
+    pub(super) async fn replace_client_once(&self, client: &Client, revision: u64) -> Result<bool, Failure> {
+        const REPLACE: &str = "UPDATE client SET settings = $3, tenant = $4, revision = revision + 1
+                               WHERE id = $1 AND revision = $2";
+        let settings = to_json(&client.settings)?;
+        let mut tx = Lease::take(&self.pool).await?;
+        tx.begin().await?;
+        let replaced = tx
+            .execute(REPLACE, &[&client.id.as_str(), &wide(revision), &settings, &client.tenant])
+            .await?;
+        if replaced == 0 {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        move_version_on(&mut tx).await?;
+        tx.commit_and_tell(self.nodes_listen).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn set_client_enabled_once(
+        &self,
+        id: &ClientId,
+        enabled: bool,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> Result<Option<Receipt>, Failure> {
+        const SET: &str = "UPDATE client SET enabled = $2, revision = revision + 1 WHERE id = $1";
+        let target = Target::Client(id.clone());
+        let sessions_ended = if enabled { 0 } else { self.count(&target, now).await? };
+        let mut tx = Lease::take(&self.pool).await?;
+        tx.begin().await?;
+        let Some(was_enabled) = lock_client(&mut tx, id).await? else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
+        if was_enabled == enabled {
+            tx.rollback().await?;
+            return Ok(Some(NOTHING));
+        }
+        tx.execute(SET, &[&id.as_str(), &enabled]).await?;
+        let said = if enabled { "the client was enabled" } else { "the client was disabled" };
+        told(&mut tx, id, said, now).await?;
+        let receipt = if enabled {
+            move_version_on(&mut tx).await?;
+            NOTHING
+        } else {
+            let reason = Reason::ClientDisabled;
+            let entry = Entry { target: &target, stamp: None, reason, now, keep_until };
+            Receipt { sessions_ended, number: Some(end_client(&mut tx, entry).await?) }
+        };
+        tx.commit_and_tell(self.nodes_listen).await?;
+        Ok(Some(receipt))
+    }
+
+    pub(super) async fn remove_client_once(
+        &self,
+        id: &ClientId,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> Result<Option<Receipt>, Failure> {
+        let target = Target::Client(id.clone());
+        let sessions_ended = self.count(&target, now).await?;
+        let mut tx = Lease::take(&self.pool).await?;
+        tx.begin().await?;
+        if lock_client(&mut tx, id).await?.is_none() {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        told(&mut tx, id, "the client was removed", now).await?;
+        tx.execute("DELETE FROM client WHERE id = $1", &[&id.as_str()]).await?;
+        let reason = Reason::ClientRemoved;
+        let number =
+            end_client(&mut tx, Entry { target: &target, stamp: None, reason, now, keep_until }).await?;
+        tx.commit_and_tell(self.nodes_listen).await?;
+        Ok(Some(Receipt { sessions_ended, number: Some(number) }))
+    }
+}
+
+async fn told(tx: &mut Lease, id: &ClientId, what: &str, now: Timestamp) -> Result<(), Failure> {
+    insert_event(tx, now, EventKind::Admin, (None, None, Some(id)), what).await
+}

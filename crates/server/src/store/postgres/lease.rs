@@ -1,0 +1,140 @@
+//! A pooled connection for one call, with the call's deadline.
+
+use deadpool_postgres::{Hook, HookError, Object, Pool, Runtime};
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::CALL_DEADLINE;
+use super::connect::{Target, prepare};
+use super::error::{Failure, broken, classify, unavailable};
+use crate::store::{StoreError, StoreResult};
+
+/// Parameters of a statement.
+pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A pool of at most `size` connections, each with `settings` on top of what all have.
+pub(super) fn pool(target: &Target, size: usize, settings: &'static str) -> StoreResult<Pool> {
+    Pool::builder(target.manager())
+        .max_size(size)
+        .runtime(Runtime::Tokio1)
+        .post_create(Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+            Box::pin(async move { prepare(client, settings).await.map_err(HookError::Backend) })
+        }))
+        .build()
+        .map_err(|error| StoreError::Broken(error.to_string()))
+}
+
+/// A connection on loan. It goes back to the pool unless something is left pending on it: a
+/// statement that timed out, or a transaction that was neither committed nor rolled back.
+/// Then it is closed, and the server undoes what was begun.
+pub(super) struct Lease {
+    /// Empty only after the connection was given up.
+    object: Option<Object>,
+    deadline: Instant,
+    in_transaction: bool,
+}
+
+impl Lease {
+    /// Takes a connection, for a call that ends within [`CALL_DEADLINE`].
+    pub(super) async fn take(pool: &Pool) -> Result<Self, Failure> {
+        Self::take_until(pool, Instant::now() + CALL_DEADLINE).await
+    }
+
+    /// Takes a connection, for a call that ends by `deadline`.
+    pub(super) async fn take_until(pool: &Pool, deadline: Instant) -> Result<Self, Failure> {
+        match timeout_at(deadline, pool.get()).await {
+            Ok(Ok(object)) => Ok(Self { object: Some(object), deadline, in_transaction: false }),
+            Ok(Err(deadpool_postgres::PoolError::Backend(error))) => Err(classify(&error)),
+            Ok(Err(deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)))) => {
+                Err(classify(&error))
+            }
+            Ok(Err(error)) => Err(unavailable(format!("no connection to PostgreSQL: {error}"))),
+            Err(_) => Err(unavailable("no connection to PostgreSQL came free in time")),
+        }
+    }
+
+    /// Runs a statement and returns its rows.
+    pub(super) async fn query(&mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Failure> {
+        self.run(async |client| client.query(&client.prepare_cached(sql).await?, params).await).await
+    }
+
+    /// As [`Self::query`], for at most one row.
+    pub(super) async fn query_opt(&mut self, sql: &str, params: Params<'_>) -> Result<Option<Row>, Failure> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// As [`Self::query`], for exactly one row.
+    pub(super) async fn query_one(&mut self, sql: &str, params: Params<'_>) -> Result<Row, Failure> {
+        self.query_opt(sql, params).await?.ok_or_else(|| broken("a row that must exist is missing"))
+    }
+
+    /// Runs a statement and returns how many rows it changed.
+    pub(super) async fn execute(&mut self, sql: &str, params: Params<'_>) -> Result<u64, Failure> {
+        self.run(async |client| client.execute(&client.prepare_cached(sql).await?, params).await).await
+    }
+
+    /// Runs statements that take no parameters.
+    pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Failure> {
+        self.run(async |client| client.batch_execute(sql).await).await
+    }
+
+    /// Begins a transaction.
+    pub(super) async fn begin(&mut self) -> Result<(), Failure> {
+        self.in_transaction = true;
+        self.batch("BEGIN").await
+    }
+
+    /// Commits it, and wakes the nodes that listen, in one round trip. After this the change is
+    /// durable.
+    pub(super) async fn commit_and_tell(&mut self, nodes_listen: bool) -> Result<(), Failure> {
+        self.batch(if nodes_listen { "NOTIFY countersign; COMMIT" } else { "COMMIT" }).await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    /// Undoes it.
+    pub(super) async fn rollback(&mut self) -> Result<(), Failure> {
+        self.batch("ROLLBACK").await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    async fn run<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&deadpool_postgres::ClientWrapper) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Failure> {
+        let Some(object) = &self.object else {
+            return Err(unavailable("the connection to PostgreSQL was given up"));
+        };
+        match timeout_at(self.deadline, work(object)).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => {
+                // The server has said no: the connection is sound, only the transaction is not.
+                if self.in_transaction && error.as_db_error().is_some() && !object.is_closed() {
+                    let undone = timeout_at(self.deadline, object.batch_execute("ROLLBACK")).await;
+                    self.in_transaction = !matches!(undone, Ok(Ok(())));
+                }
+                Err(classify(&error))
+            }
+            Err(_) => {
+                self.give_up();
+                Err(unavailable("PostgreSQL did not answer in time"))
+            }
+        }
+    }
+
+    fn give_up(&mut self) {
+        if let Some(object) = self.object.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.in_transaction {
+            self.give_up();
+        }
+    }
+}

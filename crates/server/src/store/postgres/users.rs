@@ -1,0 +1,129 @@
+//! Users.
+
+use countersign_wire::UserId;
+
+use super::PostgresStore;
+use super::error::Failure;
+use super::events::insert_event;
+use super::lease::Lease;
+use super::revoke::{NOTHING, end_user};
+use super::rows::{self, to_json, wide};
+use crate::store::{Added, EventKind, Page, Receipt, User, UserChange, UserFilter};
+use crate::time::Timestamp;
+
+macro_rules! select_users {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, username, canonical, email, password_hash, enabled, stamp, tenant, roles, created_at \
+             FROM users ",
+            $rest
+        )
+    };
+}
+
+impl PostgresStore {
+    pub(super) async fn add_user_once(&self, user: &User) -> Result<Added, Failure> {
+        const INSERT: &str = "
+            INSERT INTO users (id, username, canonical, email, password_hash, enabled, stamp, tenant, roles, created_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+        let added = Lease::take(&self.pool)
+            .await?
+            .execute(
+                INSERT,
+                &[
+                    &user.id.0,
+                    &user.username,
+                    &user.canonical,
+                    &user.email,
+                    &user.password_hash,
+                    &user.enabled,
+                    &wide(user.stamp),
+                    &user.tenant,
+                    &to_json(&user.roles)?,
+                    &user.created_at.0,
+                ],
+            )
+            .await?;
+        Ok(if added == 1 { Added::Yes } else { Added::Exists })
+    }
+
+    pub(super) async fn user_once(&self, id: UserId) -> Result<Option<User>, Failure> {
+        let row =
+            Lease::take(&self.pool).await?.query_opt(select_users!("WHERE id = $1"), &[&id.0]).await?;
+        row.as_ref().map(rows::user).transpose()
+    }
+
+    pub(super) async fn find_user_by_name_once(&self, canonical: &str) -> Result<Option<User>, Failure> {
+        // PostgreSQL's text cannot hold it, so nobody is called that.
+        if canonical.contains('\0') {
+            return Ok(None);
+        }
+        let row = Lease::take(&self.pool)
+            .await?
+            .query_opt(select_users!("WHERE canonical = $1"), &[&canonical])
+            .await?;
+        row.as_ref().map(rows::user).transpose()
+    }
+
+    pub(super) async fn users_once(
+        &self,
+        filter: &UserFilter,
+        page: &Page<String>,
+    ) -> Result<Vec<User>, Failure> {
+        let sql = select_users!(
+            "WHERE ($1::text IS NULL OR tenant = $1) AND ($2::boolean IS NULL OR enabled = $2) \
+               AND ($3::text IS NULL OR (canonical >= $3 AND left(canonical, length($3)) = $3)) \
+               AND ($4::text IS NULL OR canonical > $4) ORDER BY canonical LIMIT $5"
+        );
+        let rows = Lease::take(&self.pool)
+            .await?
+            .query(
+                sql,
+                &[&filter.tenant, &filter.enabled, &filter.name_prefix, &page.after, &i64::from(page.limit)],
+            )
+            .await?;
+        rows.iter().map(rows::user).collect()
+    }
+
+    pub(super) async fn change_user_once(
+        &self,
+        id: UserId,
+        change: &UserChange,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> Result<Option<Receipt>, Failure> {
+        let mut tx = Lease::take(&self.pool).await?;
+        tx.begin().await?;
+        let locked = select_users!("WHERE id = $1 FOR UPDATE");
+        let Some(row) = tx.query_opt(locked, &[&id.0]).await? else {
+            tx.rollback().await?;
+            return Ok(None);
+        };
+        let user = rows::user(&row)?;
+        if !change.changes(&user) {
+            tx.rollback().await?;
+            return Ok(Some(NOTHING));
+        }
+        insert_event(&mut tx, now, EventKind::Admin, (None, Some(id), None), change.detail()).await?;
+        // Before the change itself: what it ends is counted with the user's old state.
+        let receipt = match change.ends(&user) {
+            Some(reason) => end_user(&mut tx, id, reason, now, keep_until).await?,
+            None => NOTHING,
+        };
+        match change {
+            UserChange::Disable | UserChange::Enable => {
+                let enabled = *change == UserChange::Enable;
+                tx.execute("UPDATE users SET enabled = $2 WHERE id = $1", &[&id.0, &enabled]).await?;
+            }
+            UserChange::Password(hash) => {
+                tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[&id.0, hash]).await?;
+            }
+            UserChange::Roles(roles) => {
+                tx.execute("UPDATE users SET roles = $2 WHERE id = $1", &[&id.0, &to_json(roles)?]).await?;
+            }
+            UserChange::SignOut => {}
+        }
+        tx.commit_and_tell(self.nodes_listen && receipt.number.is_some()).await?;
+        Ok(Some(receipt))
+    }
+}
