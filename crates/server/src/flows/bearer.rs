@@ -63,7 +63,6 @@ pub async fn check(
             client: claims.client_id.clone(),
             position: claims.rev,
             jti: claims.jti.clone(),
-            now,
         })
         .await?;
     if !liveness.live {

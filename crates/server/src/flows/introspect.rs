@@ -68,7 +68,6 @@ async fn look(
             client: claims.client_id.clone(),
             position: claims.rev,
             jti: claims.jti.clone(),
-            now,
         })
         .await?;
     if !liveness.caller_current {

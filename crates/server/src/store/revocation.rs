@@ -204,8 +204,6 @@ pub struct LivenessQuery {
     pub position: u64,
     /// The token's id.
     pub jti: String,
-    /// When.
-    pub now: Timestamp,
 }
 
 /// The answer to a [`LivenessQuery`].

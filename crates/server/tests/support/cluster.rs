@@ -111,6 +111,13 @@ impl Cluster {
         format!("postgres:///{database}?user=postgres&host={host}&port={}", self.port)
     }
 
+    /// What `pg_dump` writes of a database.
+    pub(crate) fn dump(&self, url: &str) -> Vec<u8> {
+        let dumped = Command::new(binaries().join("pg_dump")).arg(url).output().unwrap();
+        assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+        dumped.stdout
+    }
+
     /// The address to reach it by TCP, for a test that puts something in between.
     pub(crate) fn address(&self) -> (&'static str, u16) {
         ("127.0.0.1", self.port)

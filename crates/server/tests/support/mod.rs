@@ -41,6 +41,7 @@ pub enum Engine {
 macro_rules! on_both {
     ($(#[$attr:meta])* $name:ident, |$server:ident| $body:expr) => {
         mod $name {
+            #[expect(unused_imports, reason = "not every case needs all of them")]
             use super::*;
 
             async fn case($server: $crate::support::TestServer) {
@@ -71,7 +72,7 @@ pub struct TestServer {
     management: Router,
     canary: canary::Canary,
     dir: tempfile::TempDir,
-    database: Option<cluster::Database>,
+    database: Option<String>,
 }
 
 /// An answer, read to its end.
@@ -138,8 +139,8 @@ impl TestServer {
         let (store, database): (Arc<dyn Store>, _) = match engine {
             Engine::Sqlite => (SqliteStore::open(&dir.path().join("test.sqlite")).unwrap(), None),
             Engine::Postgres => {
-                let database = cluster::database().await;
-                (PostgresStore::open(database.url()).await.unwrap(), Some(database))
+                let database = cluster::shared().database().await;
+                (PostgresStore::open(&database).await.unwrap(), Some(database))
             }
         };
         let clock = Arc::new(ManualClock::new(START));
@@ -310,9 +311,7 @@ impl Drop for TestServer {
             }
         }
         if let Some(database) = &self.database {
-            for (name, bytes) in database.dump() {
-                self.canary.search(&name, &bytes);
-            }
+            self.canary.search("the dumped database", &cluster::shared().dump(database));
         }
         self.canary.search_logs();
     }

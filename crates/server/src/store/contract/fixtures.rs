@@ -66,7 +66,8 @@ pub(crate) fn client_named(name: &str) -> Client {
             overlap_ms: 10_000,
             lifetimes: LifetimeSettings::default(),
             allow_long_access_tokens: false,
-            introspect_any: false,
+            introspects: Vec::new(),
+            longest_access: 900,
             extra_claims: Vec::new(),
         },
     }

@@ -92,9 +92,8 @@ impl PostgresStore {
         let settings = to_json(&client.settings)?;
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin().await?;
-        let replaced = tx
-            .execute(REPLACE, &[&client.id.as_str(), &wide(revision), &settings, &client.tenant])
-            .await?;
+        let replaced =
+            tx.execute(REPLACE, &[&client.id.as_str(), &wide(revision), &settings, &client.tenant]).await?;
         if replaced == 0 {
             tx.rollback().await?;
             return Ok(false);

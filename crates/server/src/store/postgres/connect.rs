@@ -45,7 +45,8 @@ impl Target {
         // The driver's own message quotes the URL's parts, and one of them may be a password.
         let mut config = Config::from_str(&url)
             .map_err(|_| refused("the database URL is not of the form postgres://user@host/database"))?;
-        let local = config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+        let local =
+            config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
         let encrypted = match asked.as_deref() {
             Some("require" | "verify-ca" | "verify-full") => true,
             Some("disable") => false,
@@ -86,10 +87,14 @@ impl Target {
     pub(super) async fn connect_alone(&self) -> StoreResult<(Client, Unasked)> {
         let connect = async {
             match &self.tls {
-                Some(tls) => {
-                    self.config.connect(tls.clone()).await.map(|(client, connection)| (client, drive(connection)))
+                Some(tls) => self
+                    .config
+                    .connect(tls.clone())
+                    .await
+                    .map(|(client, connection)| (client, drive(connection))),
+                None => {
+                    self.config.connect(NoTls).await.map(|(client, connection)| (client, drive(connection)))
                 }
-                None => self.config.connect(NoTls).await.map(|(client, connection)| (client, drive(connection))),
             }
         };
         match tokio::time::timeout(CALL_DEADLINE, connect).await {
@@ -167,7 +172,8 @@ fn take_sslmode(url: &str) -> (String, Option<String>) {
 fn is_local(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => {
-            name == "localhost" || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+            name == "localhost"
+                || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
         }
         #[cfg(unix)]
         Host::Unix(_) => true,

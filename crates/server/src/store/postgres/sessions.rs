@@ -111,7 +111,8 @@ impl PostgresStore {
         let mut displaced = Vec::with_capacity(beyond.len());
         for row in beyond.iter().rev() {
             let id = SessionId(rows::get(row, "id")?);
-            if end_session(&mut tx, id, Reason::SessionLimit, new.now, new.keep_until).await?.number.is_some() {
+            if end_session(&mut tx, id, Reason::SessionLimit, new.now, new.keep_until).await?.number.is_some()
+            {
                 displaced.push(id);
             }
         }

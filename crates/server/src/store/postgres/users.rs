@@ -48,8 +48,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn user_once(&self, id: UserId) -> Result<Option<User>, Failure> {
-        let row =
-            Lease::take(&self.pool).await?.query_opt(select_users!("WHERE id = $1"), &[&id.0]).await?;
+        let row = Lease::take(&self.pool).await?.query_opt(select_users!("WHERE id = $1"), &[&id.0]).await?;
         row.as_ref().map(rows::user).transpose()
     }
 
