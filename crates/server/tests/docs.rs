@@ -1,0 +1,92 @@
+//! The pages of the project point at what is there.
+
+use std::path::{Path, PathBuf};
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut broken = Vec::new();
+    for page in pages(&workspace()) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for target in link_targets(&text) {
+            let file = target.split('#').next().unwrap_or_default();
+            if !file.is_empty() && !page.parent().unwrap().join(file).exists() {
+                broken.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links to nowhere:\n  {}", broken.join("\n  "));
+}
+
+#[test]
+fn every_decision_is_in_the_list_and_numbered_once() {
+    let folder = workspace().join("docs/decisions");
+    let list = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md")
+        .collect();
+    names.sort();
+    for (name, number) in names.iter().zip(1..) {
+        assert!(name.starts_with(&format!("{number:04}-")), "{name} should have number {number:04}");
+        assert!(list.contains(&format!("({name})")), "docs/decisions/README.md does not list {name}");
+    }
+}
+
+/// A limit that is documented under a name which no code has is a limit that nobody enforces.
+#[test]
+fn documented_limits_exist() {
+    let page = std::fs::read_to_string(workspace().join("docs/limits.md")).unwrap();
+    let sources: String = sources(&workspace().join("crates"))
+        .iter()
+        .filter(|file| !file.ends_with("tests/docs.rs"))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let names = page.split('`').skip(1).step_by(2);
+    let is_constant =
+        |name: &str| name.len() > 3 && name.bytes().all(|b| b == b'_' || b.is_ascii_uppercase());
+    let missing: Vec<&str> = names
+        .filter(|name| {
+            let constant = name.rsplit("::").next().unwrap_or_default();
+            if is_constant(constant) {
+                return !sources.contains(&format!("const {constant}:"));
+            }
+            let is_key = name.starts_with("limits.") || name.starts_with("rotation.");
+            is_key && !sources.contains(&format!("\"{name}\""))
+        })
+        .collect();
+    assert!(missing.is_empty(), "docs/limits.md names what no code has: {missing:?}");
+}
+
+/// The targets of `[text](target)` that are files of ours.
+fn link_targets(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')').map(|(target, _)| target))
+        .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn pages(root: &Path) -> Vec<PathBuf> {
+    [root.to_owned(), root.join("docs"), root.join("docs/decisions")]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "md"))
+        .collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => sources(&path),
+            false => {
+                Some(path).filter(|path| path.extension().is_some_and(|e| e == "rs")).into_iter().collect()
+            }
+        })
+        .collect()
+}
