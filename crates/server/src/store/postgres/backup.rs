@@ -12,7 +12,17 @@ use crate::store::tables::{Column, ColumnKind, Table};
 
 /// The columns of `session` that are in the table of that name; the others are in `session_head`.
 const COLD: [&str; 11] = [
-    "id", "scope", "audience", "device", "network", "agent", "remember", "created_at", "auth_time", "acr", "amr",
+    "id",
+    "scope",
+    "audience",
+    "device",
+    "network",
+    "agent",
+    "remember",
+    "created_at",
+    "auth_time",
+    "acr",
+    "amr",
 ];
 
 impl PostgresStore {
@@ -37,8 +47,7 @@ impl PostgresStore {
             from(table),
             table.key
         );
-        let rows =
-            Lease::take(&self.pool).await?.query(&sql, &[&i64::from(limit), &wide(after)]).await?;
+        let rows = Lease::take(&self.pool).await?.query(&sql, &[&i64::from(limit), &wide(after)]).await?;
         rows.iter()
             .map(|row| {
                 let mut object = Map::new();
@@ -52,9 +61,13 @@ impl PostgresStore {
 
     pub(super) async fn import_once(&self, table: &str, rows: &[Value]) -> Result<(), Failure> {
         let table = find(table)?;
-        if let Some(row) = rows.iter().find(|row| row.as_object().map(Map::len) != Some(table.columns.len())) {
+        if let Some(row) = rows.iter().find(|row| row.as_object().map(Map::len) != Some(table.columns.len()))
+        {
             let names: Vec<_> = row.as_object().into_iter().flat_map(Map::keys).collect();
-            return Err(broken(format!("a row of {} has other columns than it should: {names:?}", table.name)));
+            return Err(broken(format!(
+                "a row of {} has other columns than it should: {names:?}",
+                table.name
+            )));
         }
         let columns = table
             .columns
@@ -63,7 +76,7 @@ impl PostgresStore {
             .collect::<Result<Vec<Vec<Option<String>>>, Failure>>()?;
         let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         for sql in insert(table) {
             tx.execute(&sql, &params).await?;
         }

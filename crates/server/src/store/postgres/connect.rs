@@ -29,6 +29,10 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A transaction in which nothing happens holds its locks no longer than this.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Settings that help and that not every engine or system has: what a caller has given up, the
+/// server drops too, rather than to wait for a lock in its name.
+const COMMON_ADVICE: &str = "SET client_connection_check_interval = '2s'";
+
 /// How to reach the database.
 #[derive(Clone)]
 pub(super) struct Target {
@@ -45,7 +49,8 @@ impl Target {
         // The driver's own message quotes the URL's parts, and one of them may be a password.
         let mut config = Config::from_str(&url)
             .map_err(|_| refused("the database URL is not of the form postgres://user@host/database"))?;
-        let local = config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
+        let local =
+            config.get_hosts().iter().all(is_local) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
         let encrypted = match asked.as_deref() {
             Some("require" | "verify-ca" | "verify-full") => true,
             Some("disable") => false,
@@ -86,10 +91,14 @@ impl Target {
     pub(super) async fn connect_alone(&self) -> StoreResult<(Client, Unasked)> {
         let connect = async {
             match &self.tls {
-                Some(tls) => {
-                    self.config.connect(tls.clone()).await.map(|(client, connection)| (client, drive(connection)))
+                Some(tls) => self
+                    .config
+                    .connect(tls.clone())
+                    .await
+                    .map(|(client, connection)| (client, drive(connection))),
+                None => {
+                    self.config.connect(NoTls).await.map(|(client, connection)| (client, drive(connection)))
                 }
-                None => self.config.connect(NoTls).await.map(|(client, connection)| (client, drive(connection))),
             }
         };
         match tokio::time::timeout(CALL_DEADLINE, connect).await {
@@ -135,8 +144,8 @@ pub(super) async fn prepare(client: &Client, settings: &str) -> Result<(), tokio
             IDLE_IN_TRANSACTION_TIMEOUT.as_millis(),
         ))
         .await?;
-    for setting in settings.split(';').filter(|s| !s.is_empty()) {
-        // Advice to PostgreSQL's planner; an engine that does not know it goes without.
+    for setting in COMMON_ADVICE.split(';').chain(settings.split(';')).filter(|s| !s.is_empty()) {
+        // Advice; an engine that does not know it goes without.
         if let Err(error) = client.batch_execute(setting).await
             && error.is_closed()
         {
@@ -167,7 +176,8 @@ fn take_sslmode(url: &str) -> (String, Option<String>) {
 fn is_local(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => {
-            name == "localhost" || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+            name == "localhost"
+                || name.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
         }
         #[cfg(unix)]
         Host::Unix(_) => true,

@@ -83,7 +83,9 @@ async fn apply_locked(client: &Client) -> Result<bool, Failure> {
         .map_err(|error| classify(&error))?;
     let applied = rows
         .iter()
-        .map(|row| Ok(Applied { number: number(row, "number")?, checksum: super::rows::get(row, "checksum")? }))
+        .map(|row| {
+            Ok(Applied { number: number(row, "number")?, checksum: super::rows::get(row, "checksum")? })
+        })
         .collect::<Result<Vec<_>, Failure>>()?;
     let Some(next) = pending(&MIGRATIONS, &applied)?.first() else { return Ok(false) };
     client.batch_execute(next.sql).await.map_err(|error| match classify(&error) {

@@ -36,8 +36,8 @@ use tokio::task::AbortHandle;
 use self::error::retrying;
 use super::{
     Added, Client, ClientFilter, Event, EventFilter, KeyRecord, Liveness, LivenessQuery, NewSession, Page,
-    Reason, Receipt, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started,
-    Store, StoreError, StoreResult, Target, User, UserChange, UserFilter,
+    Reason, Receipt, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
+    StoreError, StoreResult, Target, User, UserChange, UserFilter,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -84,9 +84,8 @@ impl PostgresStore {
         let rotator_pool = lease::pool(&target, rotate::CONNECTIONS, rotate::SETTINGS)?;
         let clock = Arc::new(clock::DatabaseClock::measured(&pool).await?);
         let bell = Arc::new(listen::Bell::default());
-        let mut background = vec![
-            tokio::spawn(clock::keep_measuring(Arc::clone(&clock), pool.clone())).abort_handle(),
-        ];
+        let mut background =
+            vec![tokio::spawn(clock::keep_measuring(Arc::clone(&clock), pool.clone())).abort_handle()];
         if nodes_listen {
             background.push(tokio::spawn(listen::listen(target, Arc::clone(&bell))).abort_handle());
         }

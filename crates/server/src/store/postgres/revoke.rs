@@ -165,10 +165,11 @@ impl PostgresStore {
             Target::Token(_) | Target::Session(_) | Target::User(_) => 0,
         };
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         let receipt = match target {
             Target::Token(jti) => {
-                insert_event(&mut tx, now, EventKind::End, (None, None, None), &target.detail(reason)).await?;
+                insert_event(&mut tx, now, EventKind::End, (None, None, None), &target.detail(reason))
+                    .await?;
                 let number = append(&mut tx, entry).await?;
                 // Asked with the number in hand: who revoked the same token before us, on any
                 // node, has committed by now.
@@ -240,10 +241,8 @@ impl PostgresStore {
     ) -> Result<Vec<RevocationEntry>, Failure> {
         const ENTRIES: &str = "SELECT number, at, expires_at, kind, subject, stamp, reason FROM revocation
                                WHERE number > $1 AND expires_at > $2 ORDER BY number LIMIT $3";
-        let rows = Lease::take(&self.pool)
-            .await?
-            .query(ENTRIES, &[&wide(after), &now.0, &i64::from(limit)])
-            .await?;
+        let rows =
+            Lease::take(&self.pool).await?.query(ENTRIES, &[&wide(after), &now.0, &i64::from(limit)]).await?;
         rows.iter().map(rows::revocation).collect()
     }
 
@@ -306,7 +305,6 @@ impl PostgresStore {
 }
 
 async fn token_entries(tx: &mut Lease, jti: &str) -> Result<i64, Failure> {
-    const ENTRIES: &str =
-        "SELECT count(*) AS entries FROM revocation WHERE kind = 'token' AND subject = $1";
+    const ENTRIES: &str = "SELECT count(*) AS entries FROM revocation WHERE kind = 'token' AND subject = $1";
     rows::get(&tx.query_one(ENTRIES, &[&jti]).await?, "entries")
 }

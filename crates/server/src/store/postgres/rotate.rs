@@ -155,8 +155,7 @@ async fn carry(pool: Pool, queue: Queue) {
 /// a statement that names a row twice updates it once, from either.
 fn set_aside(batch: &mut Vec<Waiting>) -> Vec<Waiting> {
     let mut seen = HashSet::with_capacity(batch.len());
-    let (once, again) =
-        std::mem::take(batch).into_iter().partition(|waiting| seen.insert(waiting.rotate.id));
+    let (once, again) = std::mem::take(batch).into_iter().partition(|waiting| seen.insert(waiting.rotate.id));
     *batch = once;
     again
 }

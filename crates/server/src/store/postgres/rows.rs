@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::error::{Failure, broken};
 use crate::store::{
-    Client, Ended, Event, EventKind, Gates, KeyPurpose, KeyRecord, Lockstep, Reason, Recent,
-    RevocationEntry, Session, Standing, Target, User, UserFacts,
+    Client, Ended, Event, EventKind, Gates, KeyPurpose, KeyRecord, Lockstep, Reason, Recent, RevocationEntry,
+    Session, Standing, Target, User, UserFacts,
 };
 use crate::time::Timestamp;
 
@@ -61,7 +61,9 @@ pub(super) use {is_live, standing_columns, standing_tables};
 /// A session with its gates.
 pub(super) fn standing(row: &Row) -> Result<Standing, Failure> {
     let ended = match (get::<Option<i64>>(row, "ended_at")?, get::<Option<&str>>(row, "ended_reason")?) {
-        (Some(at), Some(reason)) => Some(Ended { at: Timestamp(at), reason: parse(reason, Reason::from_name)? }),
+        (Some(at), Some(reason)) => {
+            Some(Ended { at: Timestamp(at), reason: parse(reason, Reason::from_name)? })
+        }
         (None, None) => None,
         _ => return Err(broken("a session is half ended")),
     };

@@ -48,8 +48,7 @@ impl PostgresStore {
     }
 
     pub(super) async fn user_once(&self, id: UserId) -> Result<Option<User>, Failure> {
-        let row =
-            Lease::take(&self.pool).await?.query_opt(select_users!("WHERE id = $1"), &[&id.0]).await?;
+        let row = Lease::take(&self.pool).await?.query_opt(select_users!("WHERE id = $1"), &[&id.0]).await?;
         row.as_ref().map(rows::user).transpose()
     }
 
@@ -93,7 +92,7 @@ impl PostgresStore {
         keep_until: Timestamp,
     ) -> Result<Option<Receipt>, Failure> {
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         let locked = select_users!("WHERE id = $1 FOR UPDATE");
         let Some(row) = tx.query_opt(locked, &[&id.0]).await? else {
             tx.rollback().await?;

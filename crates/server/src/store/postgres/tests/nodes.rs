@@ -184,7 +184,9 @@ async fn a_refresh_that_waits_for_a_revocation_is_refused() {
     let world = World::new(PostgresStore::open(&url).await.unwrap()).await;
     let started = world.start(T0).await;
     let hand = by_hand(&url).await;
-    hand.batch_execute("BEGIN; UPDATE session_head SET ended_at = 1, ended_reason = 'operator'").await.unwrap();
+    hand.batch_execute("BEGIN; UPDATE session_head SET ended_at = 1, ended_reason = 'operator'")
+        .await
+        .unwrap();
     let refresh = tokio::spawn({
         let world = world.clone();
         async move { world.rotate(&started, at(1)).await }
@@ -208,7 +210,9 @@ async fn commits_are_synchronous_whatever_the_default() {
     let hand = by_hand(&url).await;
     let name: String = hand.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
     for (default, kept) in [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")] {
-        hand.batch_execute(&format!("ALTER DATABASE {name} SET synchronous_commit = {default}")).await.unwrap();
+        hand.batch_execute(&format!("ALTER DATABASE {name} SET synchronous_commit = {default}"))
+            .await
+            .unwrap();
         let store = PostgresStore::open(&url).await.unwrap();
         for pool in [&store.pool, &store.rotator_pool] {
             let client = pool.get().await.unwrap();
