@@ -76,7 +76,7 @@ impl PostgresStore {
             .collect::<Result<Vec<Vec<Option<String>>>, Failure>>()?;
         let params: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         for sql in insert(table) {
             tx.execute(&sql, &params).await?;
         }

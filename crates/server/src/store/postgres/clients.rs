@@ -39,7 +39,7 @@ impl PostgresStore {
                            THEN greatest(c.revision, m.position << 20) ELSE c.revision END
             FROM meta m WHERE c.id = $1";
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         let added = tx
             .execute(
                 INSERT,
@@ -91,7 +91,7 @@ impl PostgresStore {
                                WHERE id = $1 AND revision = $2";
         let settings = to_json(&client.settings)?;
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         let replaced =
             tx.execute(REPLACE, &[&client.id.as_str(), &wide(revision), &settings, &client.tenant]).await?;
         if replaced == 0 {
@@ -114,7 +114,7 @@ impl PostgresStore {
         let target = Target::Client(id.clone());
         let sessions_ended = if enabled { 0 } else { self.count(&target, now).await? };
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         let Some(was_enabled) = lock_client(&mut tx, id).await? else {
             tx.rollback().await?;
             return Ok(None);
@@ -147,7 +147,7 @@ impl PostgresStore {
         let target = Target::Client(id.clone());
         let sessions_ended = self.count(&target, now).await?;
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         if lock_client(&mut tx, id).await?.is_none() {
             tx.rollback().await?;
             return Ok(None);

@@ -29,6 +29,10 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A transaction in which nothing happens holds its locks no longer than this.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Settings that help and that not every engine or system has: what a caller has given up, the
+/// server drops too, rather than to wait for a lock in its name.
+const COMMON_ADVICE: &str = "SET client_connection_check_interval = '2s'";
+
 /// How to reach the database.
 #[derive(Clone)]
 pub(super) struct Target {
@@ -140,8 +144,8 @@ pub(super) async fn prepare(client: &Client, settings: &str) -> Result<(), tokio
             IDLE_IN_TRANSACTION_TIMEOUT.as_millis(),
         ))
         .await?;
-    for setting in settings.split(';').filter(|s| !s.is_empty()) {
-        // Advice to PostgreSQL's planner; an engine that does not know it goes without.
+    for setting in COMMON_ADVICE.split(';').chain(settings.split(';')).filter(|s| !s.is_empty()) {
+        // Advice; an engine that does not know it goes without.
         if let Err(error) = client.batch_execute(setting).await
             && error.is_closed()
         {

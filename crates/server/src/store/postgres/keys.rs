@@ -45,7 +45,7 @@ impl PostgresStore {
 
     async fn change_keys(&self, sql: &str, params: Params<'_>) -> Result<u64, Failure> {
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         let changed = tx.execute(sql, params).await?;
         if changed == 0 {
             tx.rollback().await?;

@@ -1,6 +1,7 @@
 //! A pooled connection for one call, with the call's deadline.
 
 use deadpool_postgres::{Hook, HookError, Object, Pool, Runtime};
+use futures_util::future::join;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -32,7 +33,17 @@ pub(super) struct Lease {
     /// Empty only after the connection was given up.
     object: Option<Object>,
     deadline: Instant,
-    in_transaction: bool,
+    transaction: Transaction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    /// Each statement is its own.
+    None,
+    /// Begins with the next statement, on the same trip.
+    Due,
+    /// Has begun.
+    Open,
 }
 
 impl Lease {
@@ -44,7 +55,7 @@ impl Lease {
     /// Takes a connection, for a call that ends by `deadline`.
     pub(super) async fn take_until(pool: &Pool, deadline: Instant) -> Result<Self, Failure> {
         match timeout_at(deadline, pool.get()).await {
-            Ok(Ok(object)) => Ok(Self { object: Some(object), deadline, in_transaction: false }),
+            Ok(Ok(object)) => Ok(Self { object: Some(object), deadline, transaction: Transaction::None }),
             Ok(Err(deadpool_postgres::PoolError::Backend(error))) => Err(classify(&error)),
             Ok(Err(deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)))) => {
                 Err(classify(&error))
@@ -79,24 +90,23 @@ impl Lease {
         self.run(async |client| client.batch_execute(sql).await).await
     }
 
-    /// Begins a transaction.
-    pub(super) async fn begin(&mut self) -> Result<(), Failure> {
-        self.in_transaction = true;
-        self.batch("BEGIN").await
+    /// Begins a transaction; costs no round trip of its own.
+    pub(super) fn begin(&mut self) {
+        self.transaction = Transaction::Due;
     }
 
     /// Commits it, and wakes the nodes that listen, in one round trip. After this the change is
     /// durable.
     pub(super) async fn commit_and_tell(&mut self, nodes_listen: bool) -> Result<(), Failure> {
         self.batch(if nodes_listen { "NOTIFY countersign; COMMIT" } else { "COMMIT" }).await?;
-        self.in_transaction = false;
+        self.transaction = Transaction::None;
         Ok(())
     }
 
     /// Undoes it.
     pub(super) async fn rollback(&mut self) -> Result<(), Failure> {
         self.batch("ROLLBACK").await?;
-        self.in_transaction = false;
+        self.transaction = Transaction::None;
         Ok(())
     }
 
@@ -107,13 +117,25 @@ impl Lease {
         let Some(object) = &self.object else {
             return Err(unavailable("the connection to PostgreSQL was given up"));
         };
-        match timeout_at(self.deadline, work(object)).await {
+        let due = self.transaction == Transaction::Due;
+        if due {
+            self.transaction = Transaction::Open;
+        }
+        let begin = async { if due { object.batch_execute("BEGIN").await } else { Ok(()) } };
+        // Polled in this order, so sent in this order.
+        let both = async {
+            let (begun, done) = join(begin, work(object)).await;
+            begun.and(done)
+        };
+        match timeout_at(self.deadline, both).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
                 // The server has said no: the connection is sound, only the transaction is not.
-                if self.in_transaction && error.as_db_error().is_some() && !object.is_closed() {
+                if self.transaction == Transaction::Open && error.as_db_error().is_some() {
                     let undone = timeout_at(self.deadline, object.batch_execute("ROLLBACK")).await;
-                    self.in_transaction = !matches!(undone, Ok(Ok(())));
+                    if matches!(undone, Ok(Ok(()))) {
+                        self.transaction = Transaction::None;
+                    }
                 }
                 Err(classify(&error))
             }
@@ -133,7 +155,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.in_transaction {
+        if self.transaction == Transaction::Open {
             self.give_up();
         }
     }

@@ -165,7 +165,7 @@ impl PostgresStore {
             Target::Token(_) | Target::Session(_) | Target::User(_) => 0,
         };
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         let receipt = match target {
             Target::Token(jti) => {
                 insert_event(&mut tx, now, EventKind::End, (None, None, None), &target.detail(reason))

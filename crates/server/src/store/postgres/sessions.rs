@@ -4,12 +4,11 @@ use countersign_wire::SessionId;
 
 use super::PostgresStore;
 use super::error::{Failure, broken};
-use super::events::insert_event;
 use super::lease::{Lease, Params};
 use super::revoke::end_session;
 use super::rows::{self, is_live, millis, standing_columns, standing_tables, to_json, wide};
 use crate::store::{
-    EventKind, NewSession, Page, Reason, Recent, Replay, SessionFilter, Standing, StartRefusal, Started,
+    NewSession, Page, Reason, Recent, Replay, SessionFilter, Standing, StartRefusal, Started,
 };
 use crate::time::Timestamp;
 
@@ -39,6 +38,9 @@ WITH gate AS (
     SELECT id, $11::text, $12::text, $13::text, $14::text, $15::text, $16::boolean, $9::bigint, $17::bigint,
            $18::text, $19::text
     FROM head
+), told AS (
+    INSERT INTO event (at, kind, session_id, user_id, client_id, detail)
+    SELECT $9::bigint, 'start', id, $1::uuid, $2::text, 'the session began' FROM head
 )
 SELECT user_ok, client_ok, tenant_ok FROM gate";
 
@@ -89,7 +91,7 @@ const REPLAY: &str = concat!(
 impl PostgresStore {
     pub(super) async fn start_session_once(&self, new: &NewSession) -> Result<Started, Failure> {
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         if tx.query_opt(LOCK_USER, &[&new.user.0]).await?.is_none() {
             tx.rollback().await?;
             return Ok(Started::Refused(StartRefusal::User));
@@ -98,14 +100,6 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(Started::Refused(refusal));
         }
-        insert_event(
-            &mut tx,
-            new.now,
-            EventKind::Start,
-            (Some(new.id), Some(new.user), Some(&new.client)),
-            "the session began",
-        )
-        .await?;
         let others = i64::from(new.limit.saturating_sub(1));
         let beyond = tx.query(BEYOND_LIMIT, &[&new.user.0, &new.id.0, &new.now.0, &others]).await?;
         let mut displaced = Vec::with_capacity(beyond.len());

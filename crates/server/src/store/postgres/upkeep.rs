@@ -70,7 +70,7 @@ impl PostgresStore {
             SELECT position, $1, $2, $3, $4, NULL, $5 FROM next";
         let (target, reason) = (Target::Everything, Reason::Restored);
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         insert_event(&mut tx, now, EventKind::End, (None, None, None), &target.detail(reason)).await?;
         tx.execute(EPOCH, &[&now.0, &keep_until.0, &target.kind(), &target.subject(), &reason.as_str()])
             .await?;

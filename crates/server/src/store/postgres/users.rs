@@ -92,7 +92,7 @@ impl PostgresStore {
         keep_until: Timestamp,
     ) -> Result<Option<Receipt>, Failure> {
         let mut tx = Lease::take(&self.pool).await?;
-        tx.begin().await?;
+        tx.begin();
         let locked = select_users!("WHERE id = $1 FOR UPDATE");
         let Some(row) = tx.query_opt(locked, &[&id.0]).await? else {
             tx.rollback().await?;
