@@ -24,6 +24,7 @@ pub use database::{Database, PostgresUrl};
 pub use fixed::{FLUSH_TIMEOUT, MAX_FORWARDED_HOPS, MAX_HEADER_FIELDS, MAX_REQUEST_ID_LEN, WRITE_STALL};
 pub use keys::{DefaultValue, Key, Kind, MAX_ABSOLUTE, MAX_ACCESS, MAX_IDLE, MIN_ADMIN_TOKEN_LEN, keys};
 pub use lifetimes::{KindLifetimes, Lifetimes, RefreshLifetimes};
+pub(crate) use nearest::nearest;
 pub use network::Network;
 pub use reference::reference;
 pub use sources::{EffectiveValue, Origin};

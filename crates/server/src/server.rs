@@ -126,8 +126,8 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     let public = Arc::new(Public::new(app.clone(), &settings));
     let routers = [
         (Listener::Tcp(listener), router::public(public, demo.as_ref().map(|demo| demo.api.clone()))),
-        (Listener::Tcp(management), router::management(app.clone(), Some(admin_token))),
-        (Listener::Unix(socket), router::management(app.clone(), None)),
+        (Listener::Tcp(management), router::management(app.clone(), settings.limits, Some(admin_token))),
+        (Listener::Unix(socket), router::management(app.clone(), settings.limits, None)),
     ];
     let shutdown = Shutdown::new();
     let upkeep = tokio::spawn(upkeep::run(app.clone(), settings.events_keep, shutdown.clone()));

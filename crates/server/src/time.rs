@@ -42,6 +42,17 @@ impl std::fmt::Display for Timestamp {
     }
 }
 
+impl std::str::FromStr for Timestamp {
+    type Err = &'static str;
+
+    /// RFC 3339, with any offset.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let time: jiff::Timestamp =
+            text.parse().map_err(|_| "must be a time of RFC 3339, such as 2026-01-31T12:00:00Z")?;
+        Ok(Self(time.as_millisecond()))
+    }
+}
+
 /// Where the time comes from: the store's clock (see the design's section 1).
 pub trait Clock: Send + Sync {
     /// The time now.

@@ -1,7 +1,7 @@
 //! The name that a misspelt one was probably meant to be.
 
 /// The candidate with the smallest edit distance, if it is near enough to be worth naming.
-pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, candidate) =
         candidates.map(|candidate| (distance(name, candidate), candidate)).min_by_key(|(d, _)| *d)?;
     // Half of the letters wrong is another word.

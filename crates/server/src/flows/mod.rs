@@ -5,16 +5,23 @@ pub mod access;
 pub mod bearer;
 pub mod client_credentials;
 pub mod clients;
+pub mod complaints;
+pub mod explain;
 pub mod introspect;
+pub mod keys;
 pub mod lifetimes;
+pub mod manage_clients;
+pub mod manage_sessions;
+pub mod manage_users;
 pub mod policy;
+pub mod records;
 pub mod refresh;
 mod refusal;
 pub mod revocation;
 pub mod sessions;
 mod tokens;
 
-pub use crate::store::{Reason, Target};
+pub use crate::store::{Page, Reason, Target};
 pub use refusal::{FlowError, FlowResult, Refusal};
 
 /// Where a request came from, in words.

@@ -71,6 +71,16 @@ impl Refusal {
     pub fn invalid_request(text: impl Into<String>) -> Self {
         Self::Request(ErrorBody { error: ErrorCode::InvalidRequest, error_description: text.into() })
     }
+
+    /// The admin API: what is named does not exist.
+    pub fn not_found(text: impl Into<String>) -> Self {
+        Self::Request(ErrorBody { error: ErrorCode::NotFound, error_description: text.into() })
+    }
+
+    /// The admin API: the state of what is named forbids the change.
+    pub fn conflict(text: impl Into<String>) -> Self {
+        Self::Request(ErrorBody { error: ErrorCode::Conflict, error_description: text.into() })
+    }
 }
 
 /// What a flow returns when it has no answer.

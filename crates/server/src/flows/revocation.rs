@@ -27,14 +27,24 @@ pub struct Ending {
 pub async fn end(app: &App, target: &Target, reason: Reason, now: Timestamp) -> FlowResult<Ending> {
     let keep_until = last_expiry(app, target, now).await?;
     let receipt = app.store.revoke(target, reason, now, keep_until).await?;
+    Ok(ended(app, target, reason.as_str(), receipt, keep_until))
+}
+
+/// Counts and logs what a store call ended.
+pub(super) fn ended(
+    app: &App,
+    target: &Target,
+    reason: &str,
+    receipt: Receipt,
+    keep_until: Timestamp,
+) -> Ending {
     if receipt.number.is_some() {
         app.metrics.revocation(target);
         tracing::info!(
-            target = target.kind(), subject = %target.subject(), reason = reason.as_str(),
-            sessions = receipt.sessions_ended, "revoked"
+            target = target.kind(), subject = %target.subject(), reason, sessions = receipt.sessions_ended, "revoked"
         );
     }
-    Ok(Ending { receipt, access_tokens_expire_by: keep_until })
+    Ending { receipt, access_tokens_expire_by: keep_until }
 }
 
 /// What [`end`] would end now.
@@ -56,15 +66,10 @@ pub async fn change_user(
     change: &UserChange,
     now: Timestamp,
 ) -> FlowResult<Option<Ending>> {
-    let keep_until = access::keep_until(app, None, now);
+    let target = Target::User(user);
+    let keep_until = last_expiry(app, &target, now).await?;
     let receipt = app.store.change_user(user, change, now, keep_until).await?;
-    Ok(receipt.map(|receipt| {
-        if receipt.number.is_some() {
-            app.metrics.revocation(&Target::User(user));
-            tracing::info!(user = %user, sessions = receipt.sessions_ended, "the user's stamp moved on");
-        }
-        Ending { receipt, access_tokens_expire_by: keep_until }
-    }))
+    Ok(receipt.map(|receipt| ended(app, &target, "user_changed", receipt, keep_until)))
 }
 
 /// A client revokes one of its tokens (RFC 7009). Revoking a refresh token, spent or not, ends the
@@ -105,6 +110,16 @@ pub async fn by_token(
     Ok(Some((target, ending)))
 }
 
+/// What [`by_token`] would end for an operator.
+///
+/// # Errors
+/// The store's silence.
+pub async fn preview_token(app: &App, token: &str, now: Timestamp) -> FlowResult<Option<(Target, Ending)>> {
+    let Some(found) = find(app, token, now).await? else { return Ok(None) };
+    let ending = preview(app, &found.target, now).await?;
+    Ok(Some((found.target, ending)))
+}
+
 struct Found {
     target: Target,
     session: Option<countersign_wire::SessionId>,
@@ -132,7 +147,8 @@ async fn find(app: &App, token: &str, now: Timestamp) -> FlowResult<Option<Found
     }
 }
 
-async fn last_expiry(app: &App, target: &Target, now: Timestamp) -> FlowResult<Timestamp> {
+/// When the last access token that a revocation now could concern has expired.
+pub(super) async fn last_expiry(app: &App, target: &Target, now: Timestamp) -> FlowResult<Timestamp> {
     let client = match target {
         Target::Client(id) => app.clients.lookup(id).await?,
         Target::Session(id) => match app.store.standing(*id).await? {

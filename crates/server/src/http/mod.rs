@@ -1,5 +1,6 @@
 //! HTTP: listeners, the layers that every request passes, and one file per endpoint.
 
+pub mod admin;
 pub mod body;
 pub mod demo;
 pub mod error;

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use countersign_wire::AdminToken;
 use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::{Public, demo, health, introspect, leaked, lifetimes, metadata, revoke, token};
+use super::{Public, admin, demo, health, introspect, leaked, lifetimes, metadata, revoke, token};
 use crate::app::App;
+use crate::config::Limits;
 
 /// The public listener's routes.
 pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
@@ -62,6 +65,13 @@ fn for_every_origin() -> Router<Arc<Public>> {
 
 /// The management listener's routes; without a token only for the Unix socket, whose permissions
 /// are the authentication.
-pub fn management(app: Arc<App>, _token: Option<AdminToken>) -> Router {
-    health::routes(app)
+pub fn management(app: Arc<App>, limits: Limits, token: Option<AdminToken>) -> Router {
+    let metrics = Router::new().route("/metrics", get(metrics)).with_state(app.clone());
+    admin::protect(metrics, token.clone())
+        .merge(admin::router(app.clone(), limits, token))
+        .merge(health::routes(app))
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], app.metrics.encode()).into_response()
 }

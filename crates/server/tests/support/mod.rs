@@ -165,7 +165,8 @@ impl TestServer {
             spans: true,
         });
         let public = http::layers::observe(public, observer.clone());
-        let management = http::layers::observe(http::router::management(app.clone(), None), observer);
+        let management =
+            http::layers::observe(http::router::management(app.clone(), settings.limits, None), observer);
         Self { app, clock, settings, public, management, canary, dir, database }
     }
 

@@ -1,0 +1,175 @@
+//! What an operator does to users.
+
+mod check;
+
+pub use check::{
+    Checked, MAX_EMAIL, MAX_NAME, MAX_ROLE, MAX_ROLE_BYTES, MAX_ROLES, canonical, new_user as check_new,
+    roles as check_roles,
+};
+
+use countersign_wire::{Password, UserId};
+
+use super::revocation::{self, Ending};
+use super::{FlowResult, Refusal, Target};
+use crate::app::App;
+use crate::passwords::{MAX_LEN, MIN_CHARS, PasswordError};
+pub use crate::store::User;
+use crate::store::{Added, Page, StoreError, UserChange, UserFilter};
+use crate::time::Timestamp;
+
+/// A user to add.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The name.
+    pub username: String,
+    /// The address.
+    pub email: Option<String>,
+    /// The password; `None` when a back end signs the user in itself.
+    pub password: Option<Password>,
+    /// The tenant.
+    pub tenant: Option<String>,
+    /// The roles.
+    pub roles: Vec<String>,
+}
+
+/// A change to a user, not yet checked.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// See [`UserChange::Disable`].
+    Disable,
+    /// See [`UserChange::Enable`].
+    Enable,
+    /// See [`UserChange::SignOut`].
+    SignOut,
+    /// See [`UserChange::Password`].
+    Password(Password),
+    /// See [`UserChange::Roles`].
+    Roles(Vec<String>),
+}
+
+/// Adds a user.
+///
+/// # Errors
+/// Complaints, a name that is taken, a busy password pool, the store's silence.
+pub async fn add(app: &App, request: NewUser, now: Timestamp) -> FlowResult<User> {
+    let NewUser { username, email, password, tenant, roles } = request;
+    let checked = check::new_user(&username, email.as_deref(), tenant.as_deref(), &roles)?;
+    let taken = || Refusal::conflict("a user of that name exists already");
+    // The store decides; this only saves the work of hashing.
+    if app.store.find_user_by_name(&checked.canonical).await?.is_some() {
+        return Err(taken().into());
+    }
+    let password_hash = match password {
+        Some(password) => Some(hash(app, password).await?),
+        None => None,
+    };
+    let user = User {
+        id: UserId(crate::entropy::uuid_v7(now)),
+        username,
+        canonical: checked.canonical,
+        email,
+        password_hash,
+        enabled: true,
+        stamp: 1,
+        tenant,
+        roles: checked.roles,
+        created_at: now,
+    };
+    match app.store.add_user(&user).await? {
+        Added::Yes => Ok(user),
+        Added::Exists => Err(taken().into()),
+    }
+}
+
+/// A user by id or by name.
+///
+/// # Errors
+/// No such user, the store's silence.
+pub async fn find(app: &App, reference: &str) -> FlowResult<User> {
+    let user = match reference.parse::<UserId>() {
+        Ok(id) => app.store.user(id).await?,
+        Err(_) => app.store.find_user_by_name(&canonical(reference)).await?,
+    };
+    Ok(user.ok_or_else(unknown)?)
+}
+
+/// Users by name. `prefix` is the beginning of a name, however written.
+///
+/// # Errors
+/// The store's silence.
+pub async fn list(
+    app: &App,
+    tenant: Option<String>,
+    enabled: Option<bool>,
+    prefix: Option<&str>,
+    page: &Page<String>,
+) -> FlowResult<Vec<User>> {
+    let name_prefix = prefix.map(check::canonical_prefix).filter(|prefix| !prefix.is_empty());
+    Ok(app.store.users(&UserFilter { tenant, enabled, name_prefix }, page).await?)
+}
+
+/// Changes a user, or says what the change would end; `None` for one that ends nothing.
+///
+/// # Errors
+/// Complaints, no such user, a busy password pool, the store's silence.
+pub async fn change(
+    app: &App,
+    reference: &str,
+    change: Change,
+    preview: bool,
+    now: Timestamp,
+) -> FlowResult<(User, Option<Ending>)> {
+    let user = find(app, reference).await?;
+    let (change, ends) = match change {
+        Change::Disable => (UserChange::Disable, true),
+        Change::Enable => (UserChange::Enable, false),
+        Change::SignOut => (UserChange::SignOut, true),
+        Change::Roles(roles) => {
+            let roles = check::roles(&roles)?;
+            let takes_one = user.roles.iter().any(|role| !roles.contains(role));
+            (UserChange::Roles(roles), takes_one)
+        }
+        Change::Password(password) if preview => {
+            password_length(&password)?;
+            (UserChange::Password(String::new()), true)
+        }
+        Change::Password(password) => (UserChange::Password(hash(app, password).await?), true),
+    };
+    if preview {
+        let ending = match ends {
+            true => Some(revocation::preview(app, &Target::User(user.id), now).await?),
+            false => None,
+        };
+        return Ok((user, ending));
+    }
+    let ending = revocation::change_user(app, user.id, &change, now).await?.ok_or_else(unknown)?;
+    let after = app.store.user(user.id).await?.ok_or_else(unknown)?;
+    Ok((after, Some(ending).filter(|_| ends)))
+}
+
+async fn hash(app: &App, password: Password) -> FlowResult<String> {
+    password_length(&password)?;
+    app.passwords.hash(password).await.map_err(|error| match error {
+        PasswordError::Length => wrong_length().into(),
+        PasswordError::Busy => {
+            StoreError::Unavailable("too many passwords are being hashed".to_owned()).into()
+        }
+        PasswordError::Failed => super::FlowError::Internal("a password could not be hashed"),
+    })
+}
+
+fn password_length(password: &Password) -> Result<(), Refusal> {
+    let text = password.expose();
+    let fits = text.len() <= MAX_LEN && text.chars().count() >= MIN_CHARS;
+    if fits { Ok(()) } else { Err(wrong_length()) }
+}
+
+fn wrong_length() -> Refusal {
+    Refusal::invalid_request(format!(
+        "password: must be at least {MIN_CHARS} characters and at most {MAX_LEN} bytes long"
+    ))
+}
+
+fn unknown() -> Refusal {
+    Refusal::not_found("no user of that id or name")
+}
