@@ -2,7 +2,7 @@
 //!
 //! Flags over environment over file over defaults. The outcome is finished types, or the full
 //! list of complaints: an operator who made three mistakes reads of three, not of one at a time.
-//! What each key means, its default and its bounds stand once, in [`keys`].
+//! What each key means, its default and its bounds stand once, in [`keys()`].
 
 mod database;
 mod fixed;
@@ -37,7 +37,7 @@ use sources::Sources;
 pub struct Overrides {
     /// `--config FILE`. Unlike `./countersign.toml` it must be there.
     pub config_file: Option<PathBuf>,
-    /// Keys, as [`keys`] names them, with their values.
+    /// Keys, as [`keys()`] names them, with their values.
     pub values: Vec<(String, String)>,
 }
 

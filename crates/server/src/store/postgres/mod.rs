@@ -3,7 +3,7 @@
 //! relatives CockroachDB and YugabyteDB lack.
 //!
 //! Each file has the queries of its subject as `…_once`: one attempt, in which a transaction may
-//! lose against another ([`error::Failure::Lost`]); here they are run until they have not.
+//! lose against another (`Failure::Lost`); here they are run until they have not.
 
 mod backup;
 mod clients;

@@ -1,4 +1,4 @@
-//! Rows as the product's types. What a row cannot be, it is not: [`StoreError::Broken`].
+//! Rows as the product's types. What a row cannot be, it is not: `StoreError::Broken`.
 
 use std::time::Duration;
 
