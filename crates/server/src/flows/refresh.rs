@@ -210,7 +210,7 @@ pub fn judge(claim: &Claim, standing: &Standing, rules: &Rules, now: Timestamp) 
         return Verdict::Refuse(Refusal::SessionIdle);
     }
     if !gates.client_enabled {
-        return Verdict::Refuse(Refusal::ClientDisabled);
+        return Verdict::Refuse(Refusal::ClientOfSessionDisabled);
     }
     if !gates.user_enabled {
         return Verdict::Refuse(Refusal::UserDisabled);
@@ -275,7 +275,8 @@ async fn open(app: &App, token: &RefreshToken, now: Timestamp) -> FlowResult<Pre
     match app.keys.snapshot().open_refresh(token.expose()) {
         Ok(presented) => Ok(presented),
         Err(RefreshTokenError::UnknownKey) => {
-            app.reload_keys(now).await?;
+            // A key is known for a while before it makes tokens, so keys read a moment ago are all.
+            app.look_for_keys(now).await?;
             app.keys.snapshot().open_refresh(token.expose()).map_err(|error| refused(error).into())
         }
         Err(error) => Err(refused(error).into()),

@@ -38,6 +38,8 @@ pub enum Refusal {
     SessionEnded(Reason),
     /// The session was not refreshed in time.
     SessionIdle,
+    /// The session's client is disabled.
+    ClientOfSessionDisabled,
     /// The session reached its absolute end.
     SessionExpired,
     /// The user is disabled or gone.

@@ -132,7 +132,7 @@ pub fn answer(refusal: &Refusal) -> (StatusCode, ErrorCode, String) {
         Refusal::SessionExpired => {
             (bad, C::InvalidGrant, "the session reached its longest lifetime; sign in again")
         }
-        Refusal::UserDisabled | Refusal::StampMoved | Refusal::Cut => {
+        Refusal::ClientOfSessionDisabled | Refusal::UserDisabled | Refusal::StampMoved | Refusal::Cut => {
             (bad, C::InvalidGrant, "the session has ended: access was withdrawn; sign in again")
         }
         Refusal::Reuse(reason) => {

@@ -131,14 +131,12 @@ impl Keys {
     /// # Errors
     /// As [`Self::reload`].
     pub async fn look_again(&self, now: Timestamp) -> Result<bool, KeysError> {
-        {
-            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-            if *looked <= now && now.since(*looked) < LOOK_AGAIN_EVERY {
-                return Ok(false);
-            }
-            *looked = now;
+        let looked = *self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked <= now && now.since(looked) < LOOK_AGAIN_EVERY {
+            return Ok(false);
         }
         self.reload().await?;
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = now;
         Ok(true)
     }
 
@@ -154,8 +152,8 @@ impl Keys {
     }
 
     /// Makes successors because the operator says so: for one purpose, or for all that rotate.
-    /// They wait as scheduled ones do, or are active at once. The old ones stay good for what
-    /// they made.
+    /// They wait as scheduled ones do; signing keys can be active at once. The old ones stay good
+    /// for what they made.
     ///
     /// # Errors
     /// As [`Self::maintain`]; also for keys that are never replaced.
@@ -172,7 +170,12 @@ impl Keys {
         };
         let mut made = Vec::new();
         for purpose in purposes {
-            let ahead = if immediately { Duration::ZERO } else { self.schedule.ahead(purpose) };
+            // Only signing keys can be told apart by everyone at once, by their id in the key set; a
+            // ring's key is used when every node knows it, so that none takes a token for foreign.
+            let ahead = match purpose {
+                KeyPurpose::Signing(_) if immediately => Duration::ZERO,
+                _ => self.schedule.ahead(purpose),
+            };
             made.push(self.make_next(purpose, now, now.plus(ahead)).await?);
         }
         self.maintain(now).await?;

@@ -186,11 +186,11 @@ on_both!(an_error_never_echoes_what_was_sent, |server| {
     let pairs = [("grant_type", evil), ("scope", evil), ("client_id", evil), ("token", evil), (evil, evil)];
     for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect", "/leaked-tokens"] {
         let answer = server.form(path, &pairs).await;
-        assert!(!answer.text.contains("script") && !answer.text.contains("Set-Cookie"), "{}", answer.text);
+        assert!(!answer.text.contains("<script") && !answer.text.contains("Set-Cookie"), "{}", answer.text);
     }
     let header = basic("svc", &secret);
     let answer = server.form_with("/oauth/token", &pairs, &[("authorization", &header)]).await;
-    assert!(!answer.text.contains("script"), "{}", answer.text);
+    assert!(!answer.text.contains("<script"), "{}", answer.text);
 });
 
 on_both!(every_answer_is_safe_to_handle, |server| {

@@ -2,7 +2,7 @@
 //! where it must not: whole, in pieces of eight characters, or encoded.
 
 use std::io::Write;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
@@ -12,23 +12,23 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 const PIECE: usize = 8;
 
 /// The secrets of one server.
-pub struct Canary {
+pub(crate) struct Canary {
     secrets: Mutex<Vec<Vec<u8>>>,
     logs_from: usize,
 }
 
 impl Canary {
     /// Starts to capture logs at TRACE, once per process.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let logs = logs();
-        let logs_from = logs.0.lock().unwrap().len();
+        let logs_from = logs.0.lock().unwrap_or_else(PoisonError::into_inner).len();
         Self { secrets: Mutex::default(), logs_from }
     }
 
     /// Learns the secrets in an answer of the server.
-    pub fn learn(&self, body: &str) {
+    pub(crate) fn learn(&self, body: &str) {
         let Ok(value) = serde_json::from_str::<serde_json::Value>(body) else { return };
-        let mut secrets = self.secrets.lock().unwrap();
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         for member in ["access_token", "refresh_token", "client_secret"] {
             let Some(secret) = value[member].as_str() else { continue };
             for part in secret_parts(member, secret) {
@@ -38,8 +38,8 @@ impl Canary {
     }
 
     /// Fails when any secret stands in what is given.
-    pub fn search(&self, place: &str, haystack: &[u8]) {
-        let secrets = self.secrets.lock().unwrap();
+    pub(crate) fn search(&self, place: &str, haystack: &[u8]) {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         if secrets.is_empty() {
             return;
         }
@@ -56,8 +56,8 @@ impl Canary {
     }
 
     /// Searches what was logged since the canary began.
-    pub fn search_logs(&self) {
-        let logs = logs().0.lock().unwrap();
+    pub(crate) fn search_logs(&self) {
+        let logs = logs().0.lock().unwrap_or_else(PoisonError::into_inner);
         self.search("the logs", &logs[self.logs_from..]);
     }
 }
@@ -116,7 +116,7 @@ struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        logs().0.lock().unwrap().extend_from_slice(line);
+        logs().0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(line);
         Ok(line.len())
     }
 

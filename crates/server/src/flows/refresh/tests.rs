@@ -102,7 +102,7 @@ fn closed_gates_are_inert_even_for_spent_tokens() {
         ),
         (|s| s.session.expires_at = NOW, Refusal::SessionExpired),
         (|s| s.session.idle_expires_at = NOW, Refusal::SessionIdle),
-        (|s| s.gates.client_enabled = false, Refusal::ClientDisabled),
+        (|s| s.gates.client_enabled = false, Refusal::ClientOfSessionDisabled),
         (|s| s.gates.user_enabled = false, Refusal::UserDisabled),
         (|s| s.gates.user_stamp = 4, Refusal::StampMoved),
     ];

@@ -2,6 +2,7 @@
 //! of calls when the database is away.
 
 #[path = "../../../tests/support/cluster.rs"]
+#[expect(dead_code, reason = "dumping is for the canary of the other tests")]
 mod cluster;
 mod faults;
 mod nodes;
