@@ -141,7 +141,7 @@ pub fn plan(records: &[KeyRecord], schedule: &KeySchedule, now: Timestamp) -> Re
 /// The keys of a ring in the order in which they make tokens.
 pub(super) fn in_order(records: &[KeyRecord], purpose: KeyPurpose) -> Vec<&KeyRecord> {
     let mut ring: Vec<_> = records.iter().filter(|r| r.purpose == purpose).collect();
-    ring.sort_by(|a, b| (a.active_at, a.created_at, &a.id).cmp(&(b.active_at, b.created_at, &b.id)));
+    ring.sort_by_key(|record| (record.active_at, record.created_at, record.number));
     ring
 }
 
