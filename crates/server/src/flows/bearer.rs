@@ -71,7 +71,7 @@ pub async fn check(
     if !claims.scope.contains(scope) {
         return Ok(Err(BearerRefusal::Scope));
     }
-    Ok(Ok(claims))
+    Ok(Ok(*claims))
 }
 
 /// The status and the error of RFC 6750 section 3.1; no error when no token was sent.

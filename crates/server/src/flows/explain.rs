@@ -104,7 +104,7 @@ async fn around(app: &App, standing: &Standing, now: Timestamp) -> FlowResult<Ve
     found.retain(|event| event.session.is_none() && event.at >= session.created_at);
     if found.is_empty() {
         let log = app.store.revocations(session.born, MAX_SEARCH, now).await?;
-        found.extend(log.iter().filter(|entry| concerns(entry, standing)).map(|entry| ending(entry)));
+        found.extend(log.iter().filter(|entry| concerns(entry, standing)).map(ending));
     }
     found.sort_by_key(|event| (event.at, event.number));
     found.dedup_by_key(|event| event.number);

@@ -74,7 +74,7 @@ async fn look(
         return Ok(None);
     }
     Ok(Some(if liveness.live {
-        IntrospectionAnswer::access(claims)
+        IntrospectionAnswer::access(*claims)
     } else {
         IntrospectionAnswer::inactive()
     }))

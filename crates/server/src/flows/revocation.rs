@@ -139,7 +139,7 @@ async fn find(app: &App, token: &str, now: Timestamp) -> FlowResult<Option<Found
                 client: session.client,
             }))
         }
-        Some(Token::Access(claims)) => Ok((claims.exp > now.seconds()).then(|| Found {
+        Some(Token::Access(claims)) => Ok((claims.exp > now.seconds()).then_some(Found {
             target: Target::Token(claims.jti),
             session: claims.sid,
             client: claims.client_id,

@@ -14,7 +14,7 @@ pub(super) enum Token {
     /// A refresh token.
     Refresh(PresentedRefresh),
     /// An access token of either format; it may have expired.
-    Access(AccessClaims),
+    Access(Box<AccessClaims>),
 }
 
 /// Opens a token; `None` for what is not ours. A key that is not known here may be one that
@@ -24,12 +24,12 @@ pub(super) enum Token {
 /// The store's silence.
 pub(super) async fn open(app: &App, token: &str, now: Timestamp) -> FlowResult<Option<Token>> {
     match try_open(app, token) {
-        Opened::Token(token) => Ok(Some(*token)),
+        Opened::Token(token) => Ok(Some(token)),
         Opened::Foreign => Ok(None),
         Opened::UnknownKey => {
             app.look_for_keys(now).await?;
             Ok(match try_open(app, token) {
-                Opened::Token(token) => Some(*token),
+                Opened::Token(token) => Some(token),
                 Opened::Foreign | Opened::UnknownKey => None,
             })
         }
@@ -37,7 +37,7 @@ pub(super) async fn open(app: &App, token: &str, now: Timestamp) -> FlowResult<O
 }
 
 enum Opened {
-    Token(Box<Token>),
+    Token(Token),
     Foreign,
     UnknownKey,
 }
@@ -45,7 +45,7 @@ enum Opened {
 fn try_open(app: &App, token: &str) -> Opened {
     let keys = app.keys.snapshot();
     match keys.open_refresh(token) {
-        Ok(presented) => return Opened::Token(Box::new(Token::Refresh(presented))),
+        Ok(presented) => return Opened::Token(Token::Refresh(presented)),
         Err(RefreshTokenError::UnknownKey) => return Opened::UnknownKey,
         Err(_) => {}
     }
@@ -59,5 +59,5 @@ fn try_open(app: &App, token: &str) -> Opened {
             Err(_) => return Opened::Foreign,
         },
     };
-    Opened::Token(Box::new(Token::Access(claims)))
+    Opened::Token(Token::Access(Box::new(claims)))
 }
