@@ -41,6 +41,7 @@ pub(crate) struct Cluster {
     directory: PathBuf,
     port: u16,
     databases: AtomicU32,
+    prepared: tokio::sync::OnceCell<String>,
     keeper: Mutex<Keeper>,
 }
 
@@ -90,19 +91,42 @@ impl Cluster {
         let answers = BufReader::new(child.stdout.take().unwrap());
         let mut keeper = Keeper { child, orders, answers };
         keeper.hear_done();
-        Self { directory, port, databases: AtomicU32::new(0), keeper: Mutex::new(keeper) }
+        Self {
+            directory,
+            port,
+            databases: AtomicU32::new(0),
+            prepared: tokio::sync::OnceCell::new(),
+            keeper: Mutex::new(keeper),
+        }
     }
 
     /// A new, empty database, by its URL over the cluster's socket.
     pub(crate) async fn database(&self) -> String {
+        let name = self.copy_of("template0").await;
+        self.url(&name)
+    }
+
+    /// A new database, a copy of one that `prepare` was given the first time: it brings the
+    /// schema, and has closed its connections when it returns.
+    pub(crate) async fn prepared_database(&self, prepare: impl AsyncFnOnce(String)) -> String {
+        let template = self.prepared.get_or_init(async || {
+            let name = self.copy_of("template0").await;
+            prepare(self.url(&name)).await;
+            name
+        });
+        let name = self.copy_of(template.await).await;
+        self.url(&name)
+    }
+
+    async fn copy_of(&self, template: &str) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst));
         let (client, connection) =
             tokio_postgres::connect(&self.url("postgres"), tokio_postgres::NoTls).await.unwrap();
         let connection = tokio::spawn(connection);
-        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).await.unwrap();
+        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await.unwrap();
         drop(client);
         connection.await.unwrap().unwrap();
-        self.url(&name)
+        name
     }
 
     /// The URL of a database over the cluster's socket.
@@ -188,7 +212,7 @@ fn binaries() -> PathBuf {
         .map(|entry| entry.path().join("bin"))
         .filter(|bin| bin.join("initdb").exists())
         .max_by_key(|bin| version(bin))
-        .expect(MISSING)
+        .unwrap_or_else(|| panic!("{MISSING}"))
 }
 
 /// PostgreSQL refuses to run as root. Root gives the directory to another user and runs it as
@@ -204,7 +228,7 @@ fn unprivileged(directory: &Path) -> Option<(u32, u32)> {
     let (uid, gid) = ["postgres", "nobody"]
         .iter()
         .find_map(|name| Some((id("-u", name)?, id("-g", name)?)))
-        .expect("root needs a user `postgres` or `nobody` to run PostgreSQL as");
+        .unwrap_or_else(|| panic!("root needs a user `postgres` or `nobody` to run PostgreSQL as"));
     std::os::unix::fs::chown(directory, Some(uid), Some(gid)).unwrap();
     Some((uid, gid))
 }

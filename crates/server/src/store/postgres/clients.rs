@@ -28,15 +28,17 @@ impl PostgresStore {
         const INSERT: &str = "
             INSERT INTO client (id, enabled, revision, cut, tenant, created_at, settings)
             VALUES ($1, $2, $3, 0, $4, $5, $6) ON CONFLICT DO NOTHING";
-        // The cut is the position, and the revision starts anew above it where the log remembers
-        // an earlier client of that name: what that one left behind was born before, and was
-        // decided with another revision. In a second statement, whose snapshot is newer: the
-        // first may have waited for the earlier client's removal to be committed.
+        // The cut is the position: what an earlier client of that name left behind was born
+        // before. While the log remembers that one, the revision is the store's version, which is
+        // above any that the earlier one had, as each of its changes moved both on. In a second
+        // statement, whose snapshot is newer: the first may have waited for the earlier client's
+        // removal to be committed.
         const PLACE: &str = "
             UPDATE client c
             SET cut = m.position,
-                revision = CASE WHEN EXISTS (SELECT 1 FROM revocation r WHERE r.kind = 'client' AND r.subject = c.id)
-                           THEN greatest(c.revision, m.position << 20) ELSE c.revision END
+                revision = CASE WHEN EXISTS (SELECT 1 FROM revocation r WHERE r.kind = 'client' AND r.subject = c.id
+                                         AND r.reason = 'client_removed')
+                           THEN greatest(c.revision, m.version + 1) ELSE c.revision END
             FROM meta m WHERE c.id = $1";
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin();

@@ -11,8 +11,8 @@ use crate::store::{StoreError, StoreResult};
 /// Every migration, in order.
 const MIGRATIONS: [Migration; 1] = [Migration {
     number: 1,
-    name: "sessions",
-    sql: include_str!("../../../migrations/postgres/0001_sessions.sql"),
+    name: "token_core",
+    sql: include_str!("../../../migrations/postgres/0001_token_core.sql"),
 }];
 
 const TUNING: &str = include_str!("../../../migrations/postgres/tuning.sql");

@@ -277,9 +277,12 @@ impl PostgresStore {
                    AND ($3::uuid IS NULL OR EXISTS (
                        SELECT 1 FROM session_head h
                        JOIN users u ON u.id = h.user_id
+                       JOIN client c ON c.id = h.client_id
+                       CROSS JOIN meta m
                        LEFT JOIN tenant t ON t.id = u.tenant
                        WHERE h.id = $3 AND h.client_id = $5 AND h.ended_at IS NULL
-                         AND u.enabled AND u.stamp = $4::bigint AND coalesce(t.cut, 0) <= $7
+                         AND h.user_stamp = $4::bigint AND u.enabled AND u.stamp = h.user_stamp
+                         AND greatest(c.cut, coalesce(t.cut, 0), m.cut) <= least(h.born, $7)
                    )) AS live";
         let caller = query.caller.as_ref().map(|(id, _)| id.as_str());
         let revision = query.caller.as_ref().map(|(_, revision)| wide(*revision));

@@ -1,8 +1,8 @@
 //! The contract on PostgreSQL, what two nodes on one database see of each other, and what becomes
 //! of calls when the database is away.
 
+#[expect(dead_code, reason = "shared with the tests of the whole server, which also dump databases")]
 #[path = "../../../tests/support/cluster.rs"]
-#[expect(dead_code, reason = "dumping is for the canary of the other tests")]
 mod cluster;
 mod faults;
 mod nodes;
@@ -15,9 +15,14 @@ use super::PostgresStore;
 use crate::store::Store;
 use crate::store::contract::contract_tests;
 
+/// A database with the schema and nothing in it.
+async fn database() -> String {
+    let migrate = async |url: String| PostgresStore::open(&url).await.unwrap().close().await;
+    cluster::shared().prepared_database(migrate).await
+}
+
 async fn fresh() -> (Arc<dyn Store>, ()) {
-    let url = cluster::shared().database().await;
-    (PostgresStore::open(&url).await.unwrap(), ())
+    (PostgresStore::open(&database().await).await.unwrap(), ())
 }
 
 contract_tests!(fresh);

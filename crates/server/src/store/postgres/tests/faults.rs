@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::cluster::{self, Cluster};
+use super::database;
 use super::proxy::{Proxy, Wire};
 use crate::store::contract::fixtures::*;
 use crate::store::postgres::{CALL_DEADLINE, PostgresStore};
@@ -63,7 +64,7 @@ async fn a_stopped_database_is_unavailable_and_needs_no_restart_of_the_store() {
 }
 
 async fn behind_a_proxy() -> (Proxy, World) {
-    let url = cluster::shared().database().await;
+    let url = database().await;
     let proxy = Proxy::to(cluster::shared().address()).await;
     let database = url.split(['/', '?']).nth(3).unwrap();
     let url = format!("postgres://postgres@127.0.0.1:{}/{database}", proxy.port());
@@ -110,7 +111,7 @@ async fn a_lost_answer_is_unknown_and_harmless() {
 /// A transaction that somebody left open must not take a store with it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_not_let_go_is_unavailable_in_time() {
-    let url = cluster::shared().database().await;
+    let url = database().await;
     let world = World::new(PostgresStore::open(&url).await.unwrap()).await;
     let standing = world.start(T0).await;
     let (hand, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
@@ -131,7 +132,7 @@ async fn a_database_that_is_not_there_is_unavailable_when_opening() {
 /// Shutdown finishes what waits, and takes no more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_loses_nothing() {
-    let url = cluster::shared().database().await;
+    let url = database().await;
     let world = World::new(PostgresStore::open(&url).await.unwrap()).await;
     let started = futures_util::future::join_all((0..50).map(|_| world.start(T0))).await;
     let refreshes = futures_util::future::join_all(started.iter().map(|one| world.rotate(one, at(1))));

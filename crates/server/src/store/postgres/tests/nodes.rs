@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio_postgres::{Client, NoTls};
 
-use super::cluster;
+use super::{cluster, database};
 use crate::store::contract::fixtures::*;
 use crate::store::postgres::PostgresStore;
 use crate::store::{
@@ -18,7 +18,7 @@ use crate::store::{
 const LONG: Duration = Duration::from_secs(60);
 
 async fn two_nodes() -> (World, World) {
-    let url = cluster::shared().database().await;
+    let url = database().await;
     let first = World::new(PostgresStore::open(&url).await.unwrap()).await;
     let second = World { store: PostgresStore::open(&url).await.unwrap(), ..first.clone() };
     (first, second)
@@ -163,7 +163,7 @@ async fn a_change_on_one_node_wakes_the_other() {
 /// S8, step by step: a refresh that overlaps a change neither waits for it nor outlives it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_that_overlaps_a_disable_is_dead_on_arrival() {
-    let url = cluster::shared().database().await;
+    let url = database().await;
     let world = World::new(PostgresStore::open(&url).await.unwrap()).await;
     let started = world.start(T0).await;
     let hand = by_hand(&url).await;
@@ -180,7 +180,7 @@ async fn a_refresh_that_overlaps_a_disable_is_dead_on_arrival() {
 /// The end of the session itself is tested on the newest row, even by a refresh that began before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refresh_that_waits_for_a_revocation_is_refused() {
-    let url = cluster::shared().database().await;
+    let url = database().await;
     let world = World::new(PostgresStore::open(&url).await.unwrap()).await;
     let started = world.start(T0).await;
     let hand = by_hand(&url).await;
@@ -206,7 +206,7 @@ async fn a_refresh_that_waits_for_a_revocation_is_refused() {
 /// An answer is sent after durability, whatever the database's own default is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commits_are_synchronous_whatever_the_default() {
-    let url = cluster::shared().database().await;
+    let url = database().await;
     let hand = by_hand(&url).await;
     let name: String = hand.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
     for (default, kept) in [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")] {
@@ -224,7 +224,7 @@ async fn commits_are_synchronous_whatever_the_default() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_share_the_clock_of_the_database() {
-    let url = cluster::shared().database().await;
+    let url = database().await;
     let first = PostgresStore::open(&url).await.unwrap();
     let second = PostgresStore::open(&url).await.unwrap();
     let apart = first.clock().now().0 - second.clock().now().0;
