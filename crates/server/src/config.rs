@@ -28,7 +28,7 @@ pub(crate) use nearest::nearest;
 pub use network::Network;
 pub use reference::reference;
 pub use sources::{EffectiveValue, Origin};
-pub use values::{KeyEncryptionKey, duration_text};
+pub use values::{KeyEncryptionKey, duration as parse_duration, duration_text};
 
 use sources::Sources;
 

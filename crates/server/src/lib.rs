@@ -1,6 +1,8 @@
 //! Countersign: a token authority. The library behind the one binary.
 
 pub mod app;
+pub mod backup;
+pub mod cli;
 pub mod config;
 pub mod entropy;
 pub mod flows;

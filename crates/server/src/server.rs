@@ -63,12 +63,7 @@ pub struct Opened {
 /// # Errors
 /// A sentence that names what is wrong and how to mend it.
 pub async fn open(settings: &Settings) -> Result<Opened, ServerError> {
-    make_private_directory(&settings.data_dir)?;
-    let lock = match &settings.database {
-        Database::Sqlite(_) => Some(lock(&settings.data_dir)?),
-        Database::Postgres(_) => None,
-    };
-    let (store, clock) = open_store(settings).await?;
+    let OpenedStore { store, clock, lock } = open_store(settings).await?;
     let kek = match &settings.key_encryption_key {
         Some(key) => KeyEncryptionKey::from_bytes(key.expose()),
         None => kek_of_file(&settings.data_dir.join(KEK_FILE), store.as_ref()).await?,
@@ -91,6 +86,29 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServerError> {
         .await
         .map_err(|error| ServerError::new("the store could not be read", error))?;
     Ok(Opened { app, _lock: lock })
+}
+
+/// The store alone, with the lock on the data directory.
+pub struct OpenedStore {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+    lock: Option<File>,
+}
+
+/// Opens the store and makes no keys in it: for restoring into it and for looking at it.
+///
+/// # Errors
+/// A sentence that names what is wrong and how to mend it.
+pub async fn open_store(settings: &Settings) -> Result<OpenedStore, ServerError> {
+    make_private_directory(&settings.data_dir)?;
+    let lock = match &settings.database {
+        Database::Sqlite(_) => Some(lock(&settings.data_dir)?),
+        Database::Postgres(_) => None,
+    };
+    let (store, clock) = connect(settings).await?;
+    Ok(OpenedStore { store, clock, lock })
 }
 
 /// Runs the service until it is told to stop.
@@ -157,7 +175,7 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     Ok(())
 }
 
-async fn open_store(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Clock>), ServerError> {
+async fn connect(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Clock>), ServerError> {
     let failed = |error| ServerError::new(settings.database.describe(), error);
     Ok(match &settings.database {
         Database::Sqlite(path) => (SqliteStore::open(path).map_err(failed)?, Arc::new(SystemClock)),

@@ -64,8 +64,9 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("passwords", &["entropy"]),
     // Labels are words of the product.
     ("metrics", &["store", "time"]),
-    // Everything that the store holds, as one file: the lifetimes' limits say what a restore ends.
-    ("backup", &["flows", "store", "time"]),
+    // Everything that the store holds, as one file: HTTP hands it the application and never sees
+    // the store; the lifetimes' limits say what a restore ends.
+    ("backup", &["app", "flows", "store", "time"]),
     ("telemetry", &["config", "entropy", "time"]),
     // Lifetimes are set by kind of client.
     ("config", &["store"]),

@@ -46,7 +46,7 @@ impl std::fmt::Debug for KeyEncryptionKey {
 }
 
 /// Reads `90s`, `10m`, `12h`, `7d`, or plain seconds.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(at) => text.split_at(at),
         None => (text, "s"),

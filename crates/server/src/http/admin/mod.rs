@@ -2,6 +2,7 @@
 //! file per resource; what is decided is decided in the flows.
 
 mod auth;
+mod backup;
 mod clients;
 mod error;
 mod events;
@@ -73,6 +74,7 @@ fn resources() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(keys::rotate))
         .routes(routes!(events::list))
         .routes(routes!(status::show))
+        .routes(routes!(backup::stream))
         .routes(routes!(openapi::document))
         .fallback(no_such_route)
 }

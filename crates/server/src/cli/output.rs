@@ -1,0 +1,163 @@
+//! All that a command writes goes through here: results to standard output, everything that is
+//! said about them to standard error, so that a pipe gets results alone.
+
+use std::io::Write;
+
+use clap::builder::styling::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table};
+use serde_json::Value;
+
+use super::failure::Failure;
+use super::words::Words;
+
+/// The two streams, and how results are wanted.
+pub(crate) struct Output {
+    out: Box<dyn Write + Send>,
+    err: Box<dyn Write + Send>,
+    /// Whether results are printed as JSON.
+    pub(crate) json: bool,
+    /// How times are told.
+    pub(crate) words: Words,
+    terminal: bool,
+}
+
+/// What is emphasised, and how; the stream takes it away where it is not wanted (no terminal,
+/// `NO_COLOR`).
+pub(crate) const BOLD: Style = Style::new().bold();
+/// Of less interest.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// Good.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Worth a look.
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
+/// Bad.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Columns that a table may take where there is no terminal to fit.
+const WIDTH_WITHOUT_TERMINAL: u16 = 200;
+
+impl Output {
+    /// The process's own streams.
+    pub(crate) fn standard(json: bool, words: Words) -> Self {
+        use std::io::IsTerminal as _;
+        Self {
+            terminal: std::io::stdout().is_terminal(),
+            out: Box::new(anstream::AutoStream::auto(std::io::stdout())),
+            err: Box::new(anstream::AutoStream::auto(std::io::stderr())),
+            json,
+            words,
+        }
+    }
+
+    /// A line of the result.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Failure> {
+        Ok(writeln!(self.out, "{text}")?)
+    }
+
+    /// A heading of the result.
+    pub(crate) fn heading(&mut self, text: &str) -> Result<(), Failure> {
+        self.line(&paint(BOLD, text))
+    }
+
+    /// Bytes of the result as they are.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes)?;
+        Ok(self.out.flush()?)
+    }
+
+    /// A sentence about the result, on standard error.
+    pub(crate) fn note(&mut self, text: &str) {
+        // Whoever closed standard error does not want to be told.
+        let _ = writeln!(self.err, "{}", safe(text));
+    }
+
+    /// A sentence of warning, on standard error.
+    pub(crate) fn warn(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{} {}", paint(WARN, "warning:"), safe(text));
+    }
+
+    /// The reason of a failure, on standard error.
+    pub(crate) fn error(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{} {}", paint(BAD, "error:"), safe(text));
+    }
+
+    /// A result for a program.
+    pub(crate) fn json(&mut self, value: &Value) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::refused(format!("the answer cannot be printed: {error}")))?;
+        self.line(&text)
+    }
+
+    /// Rows under headings, fitted to the terminal.
+    pub(crate) fn table(&mut self, headings: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+        let mut table = Table::new();
+        table
+            .load_style(comfy_table::presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_header(headings.iter().map(|heading| heading.to_uppercase()));
+        if !self.terminal {
+            table.set_width(WIDTH_WITHOUT_TERMINAL);
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        for row in rows {
+            table.add_row(row.iter().map(|cell| safe(cell)));
+        }
+        for line in table.lines() {
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Names and values, one a line, the values in one column.
+    pub(crate) fn block(&mut self, rows: &[(String, String)]) -> Result<(), Failure> {
+        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+        for (name, value) in rows {
+            let indented = safe(value).replace('\n', &format!("\n{:width$}  ", ""));
+            let name = paint(DIM, &format!("{name:width$}"));
+            writeln!(self.out, "{name}  {indented}")?;
+        }
+        Ok(())
+    }
+
+    /// Hands over everything that was written.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        Ok(self.out.flush()?)
+    }
+}
+
+/// The text in a style.
+pub(crate) fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The text without control characters: names, devices and tokens are other people's text, and a
+/// terminal obeys what it is sent.
+pub(crate) fn safe(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' => c,
+            '\t' => ' ',
+            c if c.is_control() || is_format(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// Characters that reorder or hide what stands beside them.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_peoples_text_cannot_steer_the_terminal() {
+        assert_eq!(safe("a\u{1b}[2Jb\r\u{7}"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}");
+        assert_eq!(safe("user\u{202e}gpj"), "user\u{fffd}gpj");
+        assert_eq!(safe("Zoë ☃\nb\tc"), "Zoë ☃\nb c");
+    }
+}

@@ -1,0 +1,14 @@
+//! The real binary from outside, in directories and on ports of its own.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../support/cluster.rs"]
+#[expect(dead_code, reason = "these tests only use the database")]
+mod cluster;
+
+mod admin;
+mod backup;
+mod doctor;
+mod here;
+mod program;
+mod serving;
