@@ -66,7 +66,10 @@ pub fn audience(granted: &[String], registered: &[String], asked: &[String]) -> 
 /// concern has expired. Without a client, any client's.
 pub fn keep_until(app: &App, client: Option<&Client>, now: Timestamp) -> Timestamp {
     let longest = match client {
-        Some(client) => Duration::from_secs(client.settings.longest_access),
+        // The configuration can have made the kind's lifetime longer since the client was changed.
+        Some(client) => {
+            Duration::from_secs(client.settings.longest_access).max(app.policy.lifetimes_of(client).access)
+        }
         None => app.longest_access(),
     };
     now.plus(longest)

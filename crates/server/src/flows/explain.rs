@@ -80,7 +80,8 @@ pub async fn run(app: &App, id: &str, now: Timestamp) -> FlowResult<Explanation>
     let around = around(app, &standing, now).await?;
     events.extend(around.iter().cloned());
     let verdict = verdict(&standing, around.first(), now);
-    let timeline = timeline(session, events);
+    let unknown = app.keys.snapshot().context("", "");
+    let timeline = timeline(session, events, unknown);
     Ok(Explanation { status: SessionStatus::of(&standing, now), verdict, timeline, standing })
 }
 
@@ -214,8 +215,9 @@ fn after_rotation(session: &Session, at: Timestamp) -> String {
     }
 }
 
-/// Events and the last few refreshes in one order.
-fn timeline(session: &Session, events: Vec<Event>) -> Vec<Moment> {
+/// Events and the last few refreshes in one order. `unknown` is the context of a request whose
+/// network and user agent nobody knew.
+fn timeline(session: &Session, events: Vec<Event>, unknown: Context) -> Vec<Moment> {
     let mut moments: Vec<Moment> = events
         .into_iter()
         .map(|event| Moment { at: event.at, kind: event.kind.as_str(), detail: event.detail })
@@ -232,7 +234,7 @@ fn timeline(session: &Session, events: Vec<Event>) -> Vec<Moment> {
         let detail = ended.reason.sentence().to_owned();
         moments.push(Moment { at: ended.at, kind: EventKind::End.as_str(), detail });
     }
-    moments.extend(refreshes(session));
+    moments.extend(refreshes(session, unknown));
     // Refreshes are known to the second only: within one, the start comes first and what a refresh
     // led to comes after it. The sort keeps the order of events.
     let rank = |moment: &Moment| match moment.kind {
@@ -247,7 +249,7 @@ fn timeline(session: &Session, events: Vec<Event>) -> Vec<Moment> {
 const REFRESH: &str = "refresh";
 
 /// The last few refreshes, with the places they came from as fingerprints.
-fn refreshes(session: &Session) -> Vec<Moment> {
+fn refreshes(session: &Session, unknown: Context) -> Vec<Moment> {
     let mut moments = Vec::new();
     for (i, recent) in session.recent.iter().enumerate() {
         // With the `reuse` policy a session is refreshed more often than its generation moves on.
@@ -261,13 +263,13 @@ fn refreshes(session: &Session) -> Vec<Moment> {
             Some(generation) if generation > 1 => format!("refreshed to generation {generation}"),
             _ => "refreshed".to_owned(),
         };
-        let place = match session.recent.get(i + 1) {
-            Some(before) if before.context.network != recent.context.network => {
-                ", another than the time before"
-            }
-            _ => "",
-        };
         let Context { network, agent } = recent.context;
+        let before = session.recent.get(i + 1).map(|before| before.context.network);
+        let moved = before.is_some_and(|before| before != network && before != unknown.network);
+        let place = match moved {
+            true => ", another than the time before",
+            false => "",
+        };
         let detail = format!("{what}, from network {network:08x}{place}, user agent {agent:08x}");
         moments.push(Moment { at: recent.at, kind: REFRESH, detail });
     }

@@ -1,10 +1,10 @@
 //! The keys as an operator sees and changes them.
 
-use super::{FlowError, FlowResult, Refusal};
+use super::{FlowError, FlowResult, Refusal, records};
 use crate::app::App;
 use crate::keys::KeysError;
 pub use crate::store::KeyRecord;
-use crate::store::{Event, EventKind, KeyPurpose, StoreError};
+use crate::store::{KeyPurpose, StoreError};
 use crate::time::Timestamp;
 
 /// What a key does now.
@@ -51,25 +51,14 @@ pub async fn rotate(
     let made = app.keys.rotate(purpose, immediately, now).await.map_err(refusal)?;
     for key in &made {
         tracing::info!(purpose = key.purpose.as_str(), key = key.id, active_at = %key.active_at, "an operator made a key");
-        let event = Event {
-            number: 0,
-            at: now,
-            kind: EventKind::Admin,
-            session: None,
-            user: None,
-            client: None,
-            detail: format!(
-                "an operator made key {} number {} ({}), active at {}",
-                key.purpose.as_str(),
-                key.number,
-                key.id,
-                key.active_at
-            ),
-        };
-        // The key is made; an event that could not be written does not change that.
-        if let Err(error) = app.store.add_event(&event).await {
-            tracing::warn!(%error, "no event could be written of a new key");
-        }
+        let detail = format!(
+            "an operator made key {} number {} ({}), active at {}",
+            key.purpose.as_str(),
+            key.number,
+            key.id,
+            key.active_at
+        );
+        records::note(app, None, None, detail, now).await;
     }
     let made = made.into_iter().map(|key| {
         let state = if key.active_at > now { KeyState::Next } else { KeyState::Active };

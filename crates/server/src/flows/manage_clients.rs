@@ -15,7 +15,7 @@ use countersign_wire::{ClientId, ClientSecret};
 
 use super::clients::hash_secret;
 use super::revocation::{self, Ending};
-use super::{FlowResult, Reason, Refusal, Target};
+use super::{FlowResult, Reason, Refusal, Target, records};
 use crate::app::App;
 use crate::store::{Added, ClientSettings, Page};
 pub use crate::store::{
@@ -69,6 +69,7 @@ pub async fn add(app: &App, request: NewClient, now: Timestamp) -> FlowResult<Ad
         Added::Exists => Err(Refusal::conflict("a client of that id exists already").into()),
         Added::Yes => {
             tell(app).await;
+            records::note(app, None, Some(&client.id), "the client was added", now).await;
             // The store decides what a client of an id that was in use before begins with.
             let client = app.store.client(&client.id).await?.unwrap_or(client);
             Ok(AddedClient { client, secret, warnings: checked.warnings })
@@ -97,8 +98,13 @@ pub async fn list(app: &App, filter: &ClientFilter, page: &Page<ClientId>) -> Fl
 ///
 /// # Errors
 /// Complaints, no such client, a client that keeps changing, the store's silence.
-pub async fn change(app: &App, id: &str, fields: &ClientFields) -> FlowResult<(Client, Vec<String>)> {
-    replace(app, id, |client| {
+pub async fn change(
+    app: &App,
+    id: &str,
+    fields: &ClientFields,
+    now: Timestamp,
+) -> FlowResult<(Client, Vec<String>)> {
+    replace(app, id, "the client was changed", now, |client| {
         let checked = check::change(client, fields, &app.policy)?;
         client.tenant = checked.tenant;
         client.settings = checked.settings;
@@ -113,7 +119,7 @@ pub async fn change(app: &App, id: &str, fields: &ClientFields) -> FlowResult<(C
 /// No such client or a public one, a client that keeps changing, the store's silence.
 pub async fn rotate_secret(app: &App, id: &str, now: Timestamp) -> FlowResult<NewSecret> {
     let secret = random_secret();
-    let (_, old_secret_works_until) = replace(app, id, |client| {
+    let (_, old_secret_works_until) = replace(app, id, "a new client secret was made", now, |client| {
         if client.settings.public {
             return Err(Refusal::conflict("a public client has no secret"));
         }
@@ -125,7 +131,6 @@ pub async fn rotate_secret(app: &App, id: &str, now: Timestamp) -> FlowResult<Ne
         ))
     })
     .await?;
-    tracing::info!(client = %id, "a new client secret was made");
     Ok(NewSecret { secret, old_secret_works_until })
 }
 
@@ -186,14 +191,21 @@ pub async fn remove(app: &App, id: &str, preview: bool, now: Timestamp) -> FlowR
 async fn replace<T>(
     app: &App,
     id: &str,
+    detail: &str,
+    now: Timestamp,
     mut change: impl FnMut(&mut Client) -> Result<T, Refusal>,
 ) -> FlowResult<(Client, T)> {
     for _ in 0..MAX_ROUNDS {
-        let mut client = lookup(app, id).await?;
-        let revision = client.revision;
+        let before = lookup(app, id).await?;
+        let mut client = before.clone();
         let answer = change(&mut client)?;
-        if app.store.replace_client(&client, revision).await? {
+        if client == before {
+            return Ok((client, answer));
+        }
+        if app.store.replace_client(&client, before.revision).await? {
             tell(app).await;
+            tracing::info!(client = %client.id, "{detail}");
+            records::note(app, None, Some(&client.id), detail, now).await;
             return Ok((lookup(app, id).await?, answer));
         }
     }

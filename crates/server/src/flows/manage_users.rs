@@ -10,7 +10,7 @@ pub use check::{
 use countersign_wire::{Password, UserId};
 
 use super::revocation::{self, Ending};
-use super::{FlowResult, Refusal, Target};
+use super::{FlowResult, Refusal, Target, records};
 use crate::app::App;
 use crate::passwords::{MAX_LEN, MIN_CHARS, PasswordError};
 pub use crate::store::User;
@@ -65,7 +65,7 @@ pub async fn add(app: &App, request: NewUser, now: Timestamp) -> FlowResult<User
     };
     let user = User {
         id: UserId(crate::entropy::uuid_v7(now)),
-        username,
+        username: username.trim().to_owned(),
         canonical: checked.canonical,
         email,
         password_hash,
@@ -76,7 +76,10 @@ pub async fn add(app: &App, request: NewUser, now: Timestamp) -> FlowResult<User
         created_at: now,
     };
     match app.store.add_user(&user).await? {
-        Added::Yes => Ok(user),
+        Added::Yes => {
+            records::note(app, Some(user.id), None, "the user was added", now).await;
+            Ok(user)
+        }
         Added::Exists => Err(taken().into()),
     }
 }

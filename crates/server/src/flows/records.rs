@@ -1,6 +1,6 @@
 //! Reading what the store remembers, for operators.
 
-use countersign_wire::{ClientId, SessionId};
+use countersign_wire::{ClientId, SessionId, UserId};
 
 use super::revocation::{self, Ending};
 use super::{FlowResult, Reason, Refusal, Target, complaints, manage_clients, manage_users};
@@ -155,6 +155,23 @@ pub async fn status(app: &App, now: Timestamp) -> FlowResult<Status> {
         revocation_position: app.store.position().await?,
         keys: super::keys::list(app, now).await?.into_iter().map(|(_, state)| state).collect(),
     })
+}
+
+/// Adds an event about what an operator did and no store call records by itself. It is done by
+/// then, so an event that cannot be written changes nothing.
+pub(super) async fn note(
+    app: &App,
+    user: Option<UserId>,
+    client: Option<&ClientId>,
+    detail: impl Into<String>,
+    now: Timestamp,
+) {
+    let detail = detail.into();
+    let kind = EventKind::Admin;
+    let event = Event { number: 0, at: now, kind, session: None, user, client: client.cloned(), detail };
+    if let Err(error) = app.store.add_event(&event).await {
+        tracing::warn!(%error, detail = event.detail, "an event could not be written");
+    }
 }
 
 async fn resolve(app: &App, kind: &str, subject: Option<&str>) -> FlowResult<Target> {

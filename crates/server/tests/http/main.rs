@@ -6,6 +6,7 @@
 mod support;
 
 mod access_tokens;
+mod admin;
 mod attacks;
 mod bad_input;
 mod client_authentication;

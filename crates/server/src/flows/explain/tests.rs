@@ -140,8 +140,10 @@ fn the_timeline_is_in_order_and_names_places_by_fingerprint() {
         event(57, EventKind::Reuse, "reuse"),
         event(57, EventKind::End, "ended"),
     ];
-    let told: Vec<_> =
-        timeline(&standing().session, events).into_iter().map(|m| (m.kind, m.detail)).collect();
+    let told: Vec<_> = timeline(&standing().session, events, Context::default())
+        .into_iter()
+        .map(|m| (m.kind, m.detail))
+        .collect();
     let expected = [
         ("start", "began"),
         ("refresh", "refreshed to generation 2, from network 00000001, user agent 000000ab"),
@@ -160,7 +162,8 @@ fn the_timeline_is_in_order_and_names_places_by_fingerprint() {
 fn purged_events_leave_the_beginning_and_the_end() {
     let mut session = standing().session;
     session.ended = Some(Ended { at: Timestamp(57 * MINUTE), reason: Reason::Operator });
-    let kinds: Vec<_> = timeline(&session, Vec::new()).into_iter().map(|m| m.kind).collect();
+    let kinds: Vec<_> =
+        timeline(&session, Vec::new(), Context::default()).into_iter().map(|m| m.kind).collect();
     assert_eq!(kinds, ["start", "refresh", "refresh", "end"]);
 }
 

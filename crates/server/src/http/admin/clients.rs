@@ -246,7 +246,7 @@ pub(super) async fn change(
     Query(NoQuery {}): Query<NoQuery>,
     Body(fields): Body<ClientFields>,
 ) -> Result<Json<ChangedClient>, AdminError> {
-    let (client, warnings) = manage_clients::change(&admin.app, &id, &fields).await?;
+    let (client, warnings) = manage_clients::change(&admin.app, &id, &fields, admin.app.clock.now()).await?;
     let client_id = client.id.to_string();
     Ok(Json(ChangedClient { client_id, warnings, client: ClientView::new(&client, &admin.app.policy) }))
 }

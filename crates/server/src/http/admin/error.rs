@@ -153,6 +153,12 @@ pub(super) enum Errors {
     /// The thing exists already, or its state forbids the change.
     #[response(status = 409)]
     Conflict(ErrorAnswer),
+    /// The body is larger than limits.body.
+    #[response(status = 413)]
+    TooLarge(ErrorAnswer),
+    /// A bug.
+    #[response(status = 500)]
+    Internal(ErrorAnswer),
     /// The request was not decided: see Retry-After.
     #[response(status = 503)]
     Unavailable(ErrorAnswer),

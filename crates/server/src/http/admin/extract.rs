@@ -90,7 +90,8 @@ async fn read(request: Request, admin: &Admin) -> Result<Bytes, AdminError> {
 fn is_json(request: &Request) -> bool {
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    let known = ["application/json", "application/merge-patch+json"];
+    essence.is_some_and(|essence| known.iter().any(|known| essence.eq_ignore_ascii_case(known)))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, AdminError> {

@@ -57,8 +57,8 @@ pub(super) struct Rotation {
     /// Of this purpose; all that are ever replaced when it is absent.
     #[serde(default)]
     purpose: Option<String>,
-    /// True to use the new keys at once: APIs that have not fetched them yet refuse new tokens
-    /// until they do.
+    /// True to use new signing keys at once: APIs that have not fetched them yet refuse new tokens
+    /// until they do. Other keys wait a moment in any case, until every node knows them.
     #[serde(default)]
     immediately: Option<bool>,
 }

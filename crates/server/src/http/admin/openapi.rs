@@ -1,10 +1,12 @@
 //! The description of the admin API (OpenAPI 3.1), made from the same table as its routes.
 
 use axum::Json;
+use utoipa::PartialSchema as _;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement};
 use utoipa_axum::router::OpenApiRouter;
 
+use super::error::ErrorAnswer;
 use super::extract::Query;
 use super::receipt::NoQuery;
 use super::{PREFIX, resources};
@@ -29,11 +31,14 @@ pub fn openapi() -> OpenApi {
              preview=true.",
         ))
         .build();
+    let components = ComponentsBuilder::new()
+        .security_scheme(SCHEME, SecurityScheme::Http(token))
+        // Schemas that only responses name are not collected by themselves.
+        .schema("Error", ErrorAnswer::schema())
+        .build();
     let about = OpenApiBuilder::new()
         .info(info)
-        .components(Some(
-            ComponentsBuilder::new().security_scheme(SCHEME, SecurityScheme::Http(token)).build(),
-        ))
+        .components(Some(components))
         .security(Some([SecurityRequirement::new(SCHEME, Vec::<String>::new())]))
         .build();
     OpenApiRouter::with_openapi(about).nest(PREFIX, resources()).into_openapi()

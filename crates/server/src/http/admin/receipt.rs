@@ -63,10 +63,10 @@ fn summary(target: &Target, ending: &Ending, preview: bool) -> String {
     let Ending { receipt, access_tokens_expire_by: by } = ending;
     let verb = if preview { "ends" } else { "ended" };
     let what = match (target, receipt.sessions_ended) {
-        (Target::Token(_), _) => return format!("{verb} one access token; it expires by {by}"),
         (_, 0) if !preview && receipt.number.is_none() => {
             return "ended nothing: it had ended before".to_owned();
         }
+        (Target::Token(_), _) => return format!("{verb} one access token; it expires by {by}"),
         (_, 0) => "no live session".to_owned(),
         (_, 1) => "1 session".to_owned(),
         (_, n) => format!("{n} sessions"),

@@ -1,0 +1,7 @@
+//! The admin API from outside, on both engines.
+
+mod access;
+mod clients;
+mod lists;
+mod sessions;
+mod users;
