@@ -239,7 +239,10 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let first = sent(&mut chain);
-        assert!(first.ends_with("\r\n\r\ngrant_type=refresh_token&client_id=app&refresh_token=r1"), "{first}");
+        assert!(
+            first.ends_with("\r\n\r\ngrant_type=refresh_token&client_id=app&refresh_token=r1"),
+            "{first}"
+        );
         assert!(first.contains("content-length: 57\r\n"), "{first}");
         chain.answer(200, br#"{"access_token":"a","refresh_token":"r2"}"#).unwrap();
         assert!(sent(&mut chain).ends_with("=s1"));

@@ -5,6 +5,14 @@ mod ceiling;
 mod chains;
 mod client;
 #[path = "../../crates/server/tests/support/cluster.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the cluster of the tests, which say what is missing by panicking"
+)]
 mod cluster;
 mod load;
 mod process;

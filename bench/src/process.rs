@@ -34,7 +34,11 @@ impl Running {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait()? {
-                return if status.success() { Ok(()) } else { Err(format!("the server ended: {status}").into()) };
+                return if status.success() {
+                    Ok(())
+                } else {
+                    Err(format!("the server ended: {status}").into())
+                };
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -52,7 +56,11 @@ impl Drop for Running {
 
 /// Starts the service on free ports; also says how long it took until it was ready. Nothing but
 /// these flags configures it: no environment, no file. Its log goes to a file in the directory.
-pub(crate) fn service(binary: &Path, data_dir: &Path, database: Option<&str>) -> Outcome<(Running, Duration)> {
+pub(crate) fn service(
+    binary: &Path,
+    data_dir: &Path,
+    database: Option<&str>,
+) -> Outcome<(Running, Duration)> {
     let (address, management) = (free_address()?, free_address()?);
     let mut command = Command::new(binary);
     command.arg("--data-dir").arg(data_dir);

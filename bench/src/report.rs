@@ -179,8 +179,16 @@ pub(crate) fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(vec![
-        "what", "figure", "p50 ms", "p99 ms", "p99.9 ms", "max ms", "errors", "processors\nserver / load",
-        "memory after", "goal",
+        "what",
+        "figure",
+        "p50 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "max ms",
+        "errors",
+        "processors\nserver / load",
+        "memory after",
+        "goal",
     ]);
     table.add_rows(rows.iter().map(Row::cells));
     let mut text = table.to_string();

@@ -105,7 +105,8 @@ impl<'a> Bench<'a> {
     fn ceiling(&self, rows: &mut Vec<Row>) -> Outcome<()> {
         let running = process::ceiling()?;
         // As long as a refresh.
-        let body = format!("grant_type=refresh_token&client_id={}&refresh_token={}", seed::APP, "x".repeat(78));
+        let body =
+            format!("grant_type=refresh_token&client_id={}&refresh_token={}", seed::APP, "x".repeat(78));
         let request = form(running.address, "/oauth/token", None, &body);
         let chains = Pool::chains(vec![request], self.connections, "xxxx");
         let (measured, _) = load::run(&self.plan(&running, 0), chains)?;
@@ -127,8 +128,12 @@ impl<'a> Bench<'a> {
         let footprint = self.wants(Part::Footprint);
         if footprint {
             rows.push(
-                Row::figure("start, process to first ready", ready_after.as_secs_f64() * 1000.0, Unit::Milliseconds)
-                    .with_goal(Goal::Below(200.0)),
+                Row::figure(
+                    "start, process to first ready",
+                    ready_after.as_secs_f64() * 1000.0,
+                    Unit::Milliseconds,
+                )
+                .with_goal(Goal::Below(200.0)),
             );
             std::thread::sleep(IDLE);
             rows.push(
@@ -174,10 +179,11 @@ impl<'a> Bench<'a> {
     fn introspection(&self, running: &Running, seeded: &Seeded) -> Outcome<Row> {
         // The tokens first: each session is refreshed once.
         let count = u64::try_from(seeded.opaque.count())?;
-        let chains = Refreshes::chains(running.address, seed::OPAQUE_APP, seeded.opaque.deal(self.connections))
-            .into_iter()
-            .map(Refreshes::keeping_access_tokens)
-            .collect();
+        let chains =
+            Refreshes::chains(running.address, seed::OPAQUE_APP, seeded.opaque.deal(self.connections))
+                .into_iter()
+                .map(Refreshes::keeping_access_tokens)
+                .collect();
         let plan = Plan { warm_up: Duration::ZERO, measure: Duration::ZERO, ..self.plan(running, count) };
         let (measured, chains) = load::run(&plan, chains)?;
         if let Some(error) = measured.first_error {
@@ -194,7 +200,8 @@ impl<'a> Bench<'a> {
             .collect();
         let chains = Pool::chains(requests, self.connections, "\"active\":true");
         let (measured, _) = load::run(&self.plan(running, 0), chains)?;
-        let row = Row::load("introspection of opaque tokens", &measured, procfs::resident_bytes(running.pid())?);
+        let row =
+            Row::load("introspection of opaque tokens", &measured, procfs::resident_bytes(running.pid())?);
         Ok(row.with_goal(Goal::AtLeast(35_000.0)))
     }
 

@@ -119,8 +119,9 @@ async fn fill_app(app: &Arc<App>, count: usize) -> Outcome<Seeded> {
     let users: Arc<Vec<UserId>> = Arc::new(
         (0..count.div_ceil(SESSIONS_PER_USER)).map(|_| UserId(entropy::uuid_v7(app.clock.now()))).collect(),
     );
-    at_once("users", users.len(), |index| {
-        let (app, users) = (app.clone(), users.clone());
+    let shared = (app.clone(), users.clone());
+    at_once("users", users.len(), move |index| {
+        let (app, users) = shared.clone();
         async move {
             let id = *users.get(index).ok_or("no such user")?;
             app.store.add_user(&user(id, index, app.clock.now())).await?;
@@ -129,14 +130,16 @@ async fn fill_app(app: &Arc<App>, count: usize) -> Outcome<Seeded> {
     })
     .await?;
 
-    let started = at_once("sessions", count, |index| {
-        let (app, users) = (app.clone(), users.clone());
+    let shared = (app.clone(), users);
+    let started = at_once("sessions", count, move |index| {
+        let (app, users) = shared.clone();
         async move {
             let id = *users.get(index % users.len().max(1)).ok_or("no such user")?;
             let opaque = index % OPAQUE_SHARE == 0;
             let request = start_request(id, if opaque { OPAQUE_APP } else { APP })?;
-            let (_, answer) =
-                sessions::start(&app, &request, app.clock.now()).await.map_err(|error| format!("{error:?}"))?;
+            let (_, answer) = sessions::start(&app, &request, app.clock.now())
+                .await
+                .map_err(|error| format!("{error:?}"))?;
             let token = answer.refresh_token.ok_or("a session without a refresh token")?;
             Ok((opaque, token))
         }
@@ -152,13 +155,19 @@ async fn fill_app(app: &Arc<App>, count: usize) -> Outcome<Seeded> {
 }
 
 /// Does something for each index, many at once, under a progress bar.
-async fn at_once<T, F>(what: &str, count: usize, work: impl Fn(usize) -> F + Clone + Send + 'static) -> Outcome<Vec<T>>
+async fn at_once<T, F>(
+    what: &str,
+    count: usize,
+    work: impl Fn(usize) -> F + Clone + Send + 'static,
+) -> Outcome<Vec<T>>
 where
     T: Send + 'static,
     F: Future<Output = Outcome<T>> + Send + 'static,
 {
     let bar = ProgressBar::with_draw_target(Some(u64::try_from(count)?), ProgressDrawTarget::stderr());
-    bar.set_style(ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec}, {eta} left")?);
+    bar.set_style(ProgressStyle::with_template(
+        "{msg} {wide_bar} {human_pos}/{human_len} {per_sec}, {eta} left",
+    )?);
     bar.set_message(format!("seeding {what}"));
     let next = Arc::new(AtomicUsize::new(0));
     let workers: Vec<_> = (0..AT_ONCE)
@@ -191,7 +200,7 @@ fn clients(now: Timestamp) -> Outcome<Vec<Client>> {
         created_at: now,
         expires_at: None,
     };
-    let client = |id: &str, settings: ClientSettings| {
+    let client = |id: &str, settings: ClientSettings| -> Outcome<Client> {
         let id: ClientId = id.parse()?;
         Ok(Client { id, enabled: true, revision: 1, cut: 0, tenant: None, created_at: now, settings })
     };
