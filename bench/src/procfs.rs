@@ -1,0 +1,26 @@
+//! What Linux tells of a process.
+
+use crate::Outcome;
+
+/// Ticks of a second in `/proc/PID/stat`: `USER_HZ` is 100 on every architecture of today.
+const TICKS: f64 = 100.0;
+
+/// Resident memory, in bytes.
+pub(crate) fn resident_bytes(pid: u32) -> Outcome<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no VmRSS")?;
+    Ok(kib.parse::<f64>()? * 1024.0)
+}
+
+/// Processor time, user and system, in seconds.
+pub(crate) fn cpu_seconds(pid: u32) -> Outcome<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the program's name in parentheses, and may hold spaces.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no stat")?;
+    let mut fields = fields.split_whitespace();
+    // proc(5): utime is field 14 and stime 15, counted from 1, and two fields are gone.
+    let user: f64 = fields.nth(11).ok_or("no utime")?.parse()?;
+    let system: f64 = fields.next().ok_or("no stime")?.parse()?;
+    Ok((user + system) / TICKS)
+}

@@ -1,0 +1,225 @@
+//! One table, for people or for programs.
+
+use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::load::Measured;
+
+/// What a figure must reach.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Goal {
+    /// No less than this.
+    AtLeast(f64),
+    /// No less than this, with a 99th percentile below that many milliseconds.
+    AtLeastWithP99(f64, f64),
+    /// Less than this.
+    Below(f64),
+    /// Exactly this.
+    Exactly(f64),
+}
+
+/// The unit of a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Unit {
+    /// Things a second.
+    #[serde(rename = "1/s")]
+    PerSecond,
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// Bytes.
+    #[serde(rename = "bytes")]
+    Bytes,
+    /// A share of something else.
+    #[serde(rename = "percent")]
+    Percent,
+    /// Table rows.
+    #[serde(rename = "rows")]
+    Rows,
+}
+
+/// A line of the table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    name: String,
+    value: f64,
+    unit: Unit,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    load: Option<Load>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal: Option<Goal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    met: Option<bool>,
+}
+
+/// What only a load has.
+#[derive(Debug, Serialize)]
+struct Load {
+    p50_ms: f64,
+    p99_ms: f64,
+    p999_ms: f64,
+    max_ms: f64,
+    answered: u64,
+    seconds: f64,
+    errors: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_error: Option<String>,
+    server_cpus: f64,
+    loader_cpus: f64,
+    server_resident_bytes: f64,
+}
+
+impl Row {
+    /// A single figure.
+    pub(crate) fn figure(name: impl Into<String>, value: f64, unit: Unit) -> Self {
+        Self { name: name.into(), value, unit, load: None, goal: None, met: None }
+    }
+
+    /// What a load measured, and what memory the server had after it.
+    pub(crate) fn load(name: impl Into<String>, measured: &Measured, resident_bytes: f64) -> Self {
+        let load = Load {
+            p50_ms: measured.quantile_ms(0.5),
+            p99_ms: measured.quantile_ms(0.99),
+            p999_ms: measured.quantile_ms(0.999),
+            max_ms: measured.max_ms(),
+            answered: measured.answered,
+            seconds: measured.seconds,
+            errors: measured.errors,
+            first_error: measured.first_error.clone(),
+            server_cpus: measured.server_cpus,
+            loader_cpus: measured.loader_cpus,
+            server_resident_bytes: resident_bytes,
+        };
+        Self { load: Some(load), ..Self::figure(name, measured.rate(), Unit::PerSecond) }
+    }
+
+    /// The same with a goal.
+    pub(crate) fn with_goal(mut self, goal: Goal) -> Self {
+        let p99 = self.load.as_ref().map_or(0.0, |load| load.p99_ms);
+        let failed = self.load.as_ref().is_some_and(|load| load.errors > 0);
+        self.met = Some(goal.is_met(self.value, p99) && !failed);
+        self.goal = Some(goal);
+        self
+    }
+
+    fn cells(&self) -> Vec<Cell> {
+        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        let mut cells = vec![Cell::new(&self.name), right(self.unit.text(self.value))];
+        match &self.load {
+            Some(load) => {
+                for ms in [load.p50_ms, load.p99_ms, load.p999_ms, load.max_ms] {
+                    cells.push(right(format!("{ms:.1}")));
+                }
+                let errors = right(grouped(load.errors as f64));
+                cells.push(if load.errors > 0 { errors.fg(Color::Red) } else { errors });
+                cells.push(right(format!("{:.2} / {:.2}", load.server_cpus, load.loader_cpus)));
+                cells.push(right(Unit::Bytes.text(load.server_resident_bytes)));
+            }
+            None => cells.extend((0..7).map(|_| Cell::new(""))),
+        }
+        cells.push(match (self.goal, self.met) {
+            (Some(goal), Some(met)) => {
+                let (word, color) = if met { ("met", Color::Green) } else { ("missed", Color::Red) };
+                Cell::new(format!("{}: {word}", goal.text(self.unit))).fg(color)
+            }
+            _ => Cell::new(""),
+        });
+        cells
+    }
+}
+
+impl Goal {
+    fn is_met(self, value: f64, p99_ms: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtLeastWithP99(least, p99_below) => value >= least && p99_ms < p99_below,
+            Self::Below(limit) => value < limit,
+            Self::Exactly(wanted) => value == wanted,
+        }
+    }
+
+    fn text(self, unit: Unit) -> String {
+        match self {
+            Self::AtLeast(least) => format!("≥ {}", unit.text(least)),
+            Self::AtLeastWithP99(least, p99) => format!("≥ {}, p99 < {p99:.0} ms", unit.text(least)),
+            Self::Below(limit) => format!("< {}", unit.text(limit)),
+            Self::Exactly(wanted) => unit.text(wanted),
+        }
+    }
+}
+
+impl Unit {
+    fn text(self, value: f64) -> String {
+        match self {
+            Self::PerSecond => format!("{} /s", grouped(value)),
+            Self::Milliseconds => format!("{} ms", grouped(value)),
+            Self::Bytes => format!("{:.1} MiB", value / f64::from(1 << 20)),
+            Self::Percent => format!("{value:.2} %"),
+            Self::Rows => format!("{} rows", grouped(value)),
+        }
+    }
+}
+
+/// A number without decimals, its thousands apart.
+fn grouped(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0.0 && digits != "0" { format!("-{text}") } else { text }
+}
+
+/// The table.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(vec![
+        "what",
+        "figure",
+        "p50 ms",
+        "p99 ms",
+        "p99.9 ms",
+        "max ms",
+        "errors",
+        "processors\nserver / load",
+        "memory after",
+        "goal",
+    ]);
+    table.add_rows(rows.iter().map(Row::cells));
+    let mut text = table.to_string();
+    for row in rows {
+        if let Some(error) = row.load.as_ref().and_then(|load| load.first_error.as_ref()) {
+            text.push_str(&format!("\nfirst error of {}: {error}", row.name));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_apart() {
+        assert_eq!(grouped(0.4), "0");
+        assert_eq!(grouped(999.0), "999");
+        assert_eq!(grouped(1_234_567.8), "1,234,568");
+        assert_eq!(grouped(-1000.0), "-1,000");
+    }
+
+    #[test]
+    fn goals_are_judged() {
+        let row = |value| Row::figure("x", value, Unit::Rows).with_goal(Goal::Exactly(0.0));
+        assert_eq!(row(0.0).met, Some(true));
+        assert_eq!(row(1.0).met, Some(false));
+        assert!(Goal::AtLeastWithP99(10.0, 50.0).is_met(10.0, 49.0));
+        assert!(!Goal::AtLeastWithP99(10.0, 50.0).is_met(10.0, 50.0));
+        assert!(!Goal::Below(1.0).is_met(1.0, 0.0));
+        assert!(table(&[row(1.0)]).contains("0 rows: missed"));
+    }
+}

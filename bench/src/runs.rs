@@ -1,0 +1,283 @@
+//! What is measured, in the order of the table.
+
+use std::fs::DirBuilder;
+use std::io::Read;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::chains::{Pool, Refreshes, form};
+use crate::load::{self, Plan};
+use crate::process::{self, Running};
+use crate::report::{Goal, Row, Unit};
+use crate::seed::{self, Seeded};
+use crate::{Arguments, Outcome, Part, procfs, raw};
+
+/// Not measured at the beginning of each load.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// Refreshes over which the database must stay as large as it is, at most.
+const REFRESHES: u64 = 1_000_000;
+/// Sessions in the PostgreSQL store, at most: it takes them in more slowly than SQLite.
+const POSTGRES_SESSIONS: usize = 200_000;
+/// How long the service is left alone before its memory is read.
+const IDLE: Duration = Duration::from_secs(10);
+/// How long each raw figure is measured.
+const RAW_WINDOW: Duration = Duration::from_secs(1);
+/// The file of the SQLite store in a data directory.
+const DATABASE: &str = "countersign.db";
+
+/// Measures everything that was asked for.
+pub(crate) fn all(arguments: &Arguments) -> Outcome<Vec<Row>> {
+    let bench = Bench::new(arguments)?;
+    let mut rows = Vec::new();
+    if bench.wants(Part::Raw) {
+        bench.raw(&mut rows)?;
+    }
+    if bench.wants(Part::Ceiling) {
+        bench.ceiling(&mut rows)?;
+    }
+    let on_sqlite = [Part::Footprint, Part::Refresh, Part::Introspection, Part::ClientCredentials];
+    if on_sqlite.into_iter().any(|part| bench.wants(part)) {
+        bench.sqlite(&mut rows)?;
+    }
+    if bench.wants(Part::Postgres) {
+        bench.postgres(&mut rows)?;
+    }
+    Ok(rows)
+}
+
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    binary: PathBuf,
+    connections: usize,
+}
+
+impl<'a> Bench<'a> {
+    fn new(arguments: &'a Arguments) -> Outcome<Self> {
+        let binary = match &arguments.binary {
+            Some(binary) => binary.clone(),
+            None => std::env::current_exe()?.with_file_name("countersign"),
+        };
+        if !binary.exists() {
+            let fix = "build it first: cargo build --release -p countersign";
+            return Err(format!("{} is not there; {fix}", binary.display()).into());
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&arguments.work_dir)?;
+        let connections = usize::try_from(arguments.connections)?;
+        Ok(Self { arguments, binary: binary.canonicalize()?, connections })
+    }
+
+    fn wants(&self, part: Part) -> bool {
+        self.arguments.only.is_empty() || self.arguments.only.contains(&part)
+    }
+
+    fn plan(&self, running: &Running, at_least: u64) -> Plan {
+        Plan {
+            address: running.address,
+            server: running.pid(),
+            warm_up: WARM_UP,
+            measure: Duration::from_secs(self.arguments.seconds),
+            at_least,
+        }
+    }
+
+    fn raw(&self, rows: &mut Vec<Row>) -> Outcome<()> {
+        let per_second = |name: String, value| Row::figure(name, value, Unit::PerSecond);
+        for signatures in raw::signatures(RAW_WINDOW)? {
+            let name = signatures.algorithm;
+            rows.push(per_second(format!("raw: {name} signatures made, one core"), signatures.sign));
+            rows.push(per_second(format!("raw: {name} signatures checked, one core"), signatures.verify));
+        }
+        let (directory, batch) = (&self.arguments.work_dir, raw::BATCH);
+        let alone = raw::synced_appends(directory, 1, RAW_WINDOW)?;
+        rows.push(per_second("raw: records appended and synced, one by one".to_owned(), alone));
+        let together = raw::synced_appends(directory, batch, RAW_WINDOW)?;
+        rows.push(per_second(format!("raw: records appended and synced, {batch} to a sync"), together));
+        let updates = raw::sqlite_updates(directory, self.arguments.sessions, 4 * RAW_WINDOW)?;
+        rows.push(per_second(format!("raw: SQLite updates, {batch} to a commit"), updates));
+        Ok(())
+    }
+
+    fn ceiling(&self, rows: &mut Vec<Row>) -> Outcome<()> {
+        let running = process::ceiling()?;
+        // As long as a refresh.
+        let body =
+            format!("grant_type=refresh_token&client_id={}&refresh_token={}", seed::APP, "x".repeat(78));
+        let request = form(running.address, "/oauth/token", None, &body);
+        let chains = Pool::chains(vec![request], self.connections, "xxxx");
+        let (measured, _) = load::run(&self.plan(&running, 0), chains)?;
+        let resident = procfs::resident_bytes(running.pid())?;
+        rows.push(Row::load("ceiling: the HTTP library answering 880 bytes", &measured, resident));
+        Ok(())
+    }
+
+    fn sqlite(&self, rows: &mut Vec<Row>) -> Outcome<()> {
+        let sessions = usize::try_from(self.arguments.sessions)?;
+        let (seed_dir, seeded) = seed::sqlite(&self.arguments.work_dir, sessions)?;
+        let data_dir = self.fresh_directory("run-sqlite")?;
+        copy_files(&seed_dir, &data_dir)?;
+        let database = data_dir.join(DATABASE);
+        let (size_before, rows_before) = (file_size(&database)?, count_rows(&database)?);
+        warm(&database)?;
+
+        let (running, ready_after) = process::service(&self.binary, &data_dir, None)?;
+        let footprint = self.wants(Part::Footprint);
+        if footprint {
+            rows.push(
+                Row::figure(
+                    "start, process to first ready",
+                    ready_after.as_secs_f64() * 1000.0,
+                    Unit::Milliseconds,
+                )
+                .with_goal(Goal::Below(200.0)),
+            );
+            std::thread::sleep(IDLE);
+            rows.push(
+                Row::figure("memory, idle after start", procfs::resident_bytes(running.pid())?, Unit::Bytes)
+                    .with_goal(Goal::Below(40.0 * f64::from(1 << 20))),
+            );
+            let binary = std::fs::metadata(&self.binary)?.len() as f64;
+            rows.push(Row::figure("release program", binary, Unit::Bytes).with_goal(Goal::Below(30e6)));
+        }
+        let mut refreshes = None;
+        if self.wants(Part::Refresh) {
+            let chains = Refreshes::chains(running.address, seed::APP, seeded.app.deal(self.connections));
+            let (measured, _) = load::run(&self.plan(&running, REFRESHES), chains)?;
+            let resident = procfs::resident_bytes(running.pid())?;
+            rows.push(
+                Row::load(format!("refresh, SQLite, {sessions} sessions"), &measured, resident)
+                    .with_goal(Goal::AtLeastWithP99(10_000.0, 50.0)),
+            );
+            let log = file_size(&data_dir.join(format!("{DATABASE}-wal"))).unwrap_or_default();
+            refreshes = Some((measured.answered_in_all, log));
+        }
+        if self.wants(Part::Introspection) {
+            rows.push(self.introspection(&running, &seeded)?);
+        }
+        if self.wants(Part::ClientCredentials) {
+            rows.push(self.client_credentials(&running)?);
+        }
+        running.stop()?;
+        if let Some((count, log)) = refreshes {
+            let (size, all_rows) = (file_size(&database)?, count_rows(&database)?);
+            rows.push(Row::figure("database before", size_before, Unit::Bytes));
+            rows.push(Row::figure(format!("database after {count} refreshes"), size, Unit::Bytes));
+            let growth = (size / size_before - 1.0) * 100.0;
+            rows.push(Row::figure("database growth", growth, Unit::Percent).with_goal(Goal::Below(1.0)));
+            rows.push(Row::figure("database log beside it, after load", log, Unit::Bytes));
+            let added = (all_rows - rows_before) as f64;
+            rows.push(Row::figure("rows added", added, Unit::Rows).with_goal(Goal::Exactly(0.0)));
+        }
+        std::fs::remove_dir_all(&data_dir)?;
+        Ok(())
+    }
+
+    fn introspection(&self, running: &Running, seeded: &Seeded) -> Outcome<Row> {
+        // The tokens first: each session is refreshed once.
+        let count = u64::try_from(seeded.opaque.count())?;
+        let chains =
+            Refreshes::chains(running.address, seed::OPAQUE_APP, seeded.opaque.deal(self.connections))
+                .into_iter()
+                .map(Refreshes::keeping_access_tokens)
+                .collect();
+        let plan = Plan { warm_up: Duration::ZERO, measure: Duration::ZERO, ..self.plan(running, count) };
+        let (measured, chains) = load::run(&plan, chains)?;
+        if let Some(error) = measured.first_error {
+            return Err(format!("refreshing for opaque tokens: {error}").into());
+        }
+        let authorization = basic();
+        let requests = chains
+            .into_iter()
+            .flat_map(Refreshes::into_access_tokens)
+            .map(|token| {
+                let body = format!("token={token}&token_type_hint=access_token");
+                form(running.address, "/oauth/introspect", Some(&authorization), &body)
+            })
+            .collect();
+        let chains = Pool::chains(requests, self.connections, "\"active\":true");
+        let (measured, _) = load::run(&self.plan(running, 0), chains)?;
+        let row =
+            Row::load("introspection of opaque tokens", &measured, procfs::resident_bytes(running.pid())?);
+        Ok(row.with_goal(Goal::AtLeast(35_000.0)))
+    }
+
+    fn client_credentials(&self, running: &Running) -> Outcome<Row> {
+        let body = "grant_type=client_credentials";
+        let request = form(running.address, "/oauth/token", Some(&basic()), body);
+        let chains = Pool::chains(vec![request], self.connections, "\"access_token\":\"eyJ");
+        let (measured, _) = load::run(&self.plan(running, 0), chains)?;
+        let row = Row::load("client credentials, EdDSA", &measured, procfs::resident_bytes(running.pid())?);
+        Ok(row.with_goal(Goal::AtLeast(18_000.0)))
+    }
+
+    fn postgres(&self, rows: &mut Vec<Row>) -> Outcome<()> {
+        let sessions = usize::try_from(self.arguments.sessions)?.min(POSTGRES_SESSIONS);
+        let cluster = crate::cluster::Cluster::start();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let url = runtime.block_on(cluster.database());
+        let data_dir = self.fresh_directory("run-postgres")?;
+        let seeded = seed::fill(&data_dir, Some(&url), sessions)?;
+        let (running, _) = process::service(&self.binary, &data_dir, Some(&url))?;
+        let chains = Refreshes::chains(running.address, seed::APP, seeded.app.deal(self.connections));
+        let (measured, _) = load::run(&self.plan(&running, 0), chains)?;
+        let resident = procfs::resident_bytes(running.pid())?;
+        running.stop()?;
+        let row = Row::load(format!("refresh, PostgreSQL, {sessions} sessions"), &measured, resident);
+        rows.push(row.with_goal(Goal::AtLeast(4000.0)));
+        std::fs::remove_dir_all(&data_dir)?;
+        Ok(())
+    }
+
+    fn fresh_directory(&self, name: &str) -> Outcome<PathBuf> {
+        let directory = self.arguments.work_dir.join(name);
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory)?;
+        }
+        DirBuilder::new().mode(0o700).create(&directory)?;
+        Ok(directory.canonicalize()?)
+    }
+}
+
+/// The `Authorization` header of the service client.
+fn basic() -> String {
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", seed::SERVICE, seed::SERVICE_SECRET)))
+}
+
+fn copy_files(from: &Path, to: &Path) -> Outcome<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file once: out of the page cache it would be measured, and not the service.
+fn warm(path: &Path) -> Outcome<()> {
+    let mut file = std::fs::File::open(path)?;
+    let mut buffer = vec![0; 1 << 20];
+    while file.read(&mut buffer)? > 0 {}
+    file.sync_all()?;
+    Ok(())
+}
+
+fn file_size(path: &Path) -> Outcome<f64> {
+    Ok(std::fs::metadata(path)?.len() as f64)
+}
+
+/// The rows of all tables.
+fn count_rows(database: &Path) -> Outcome<i64> {
+    let db = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let names = tables.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+    let mut rows = 0;
+    for name in names {
+        rows += db.query_row(&format!("SELECT count(*) FROM \"{name}\""), [], |row| row.get::<_, i64>(0))?;
+    }
+    Ok(rows)
+}
