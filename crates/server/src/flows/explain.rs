@@ -251,7 +251,7 @@ const REFRESH: &str = "refresh";
 /// The last few refreshes, with the places they came from as fingerprints.
 fn refreshes(session: &Session, unknown: Context) -> Vec<Moment> {
     let mut moments = Vec::new();
-    for (i, recent) in session.recent.iter().enumerate() {
+    for (i, recent) in session.recent.iter().enumerate().rev() {
         // With the `reuse` policy a session is refreshed more often than its generation moves on.
         let generation = u32::try_from(i).ok().and_then(|back| session.generation.checked_sub(back));
         let what = match generation {

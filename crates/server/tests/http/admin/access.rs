@@ -19,7 +19,7 @@ use crate::support::TestServer;
 const TOKEN: &str = "the-admin-token-of-this-test-0123456789";
 
 /// Every route of the management listener that needs the token.
-const ROUTES: [(&str, &str); 29] = [
+const ROUTES: [(&str, &str); 30] = [
     ("GET", "/admin/v1/clients"),
     ("POST", "/admin/v1/clients"),
     ("GET", "/admin/v1/clients/{id}"),
@@ -48,6 +48,7 @@ const ROUTES: [(&str, &str); 29] = [
     ("POST", "/admin/v1/keys/rotate"),
     ("GET", "/admin/v1/events"),
     ("GET", "/admin/v1/status"),
+    ("GET", "/admin/v1/backup"),
     ("GET", "/admin/v1/openapi.json"),
 ];
 
