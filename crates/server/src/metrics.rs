@@ -11,14 +11,14 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::store::{StoreError, Target};
+use crate::store::Target;
 use countersign_wire::Algorithm;
 use std::sync::atomic::AtomicU64;
 
 pub use http::{HttpMetrics, RouteMetrics};
-pub use labels::{GrantLabel, Label, RefreshOutcome, TokenOutcome};
+pub use labels::{GrantLabel, Label, RefreshOutcome, StoreFailure, TokenOutcome};
 
-use labels::{Active, StoreFailure, TargetLabel};
+use labels::{Active, TargetLabel};
 
 /// Everything that is counted. Counters are looked up when this is made, so that counting is one
 /// atomic addition.
@@ -111,9 +111,9 @@ impl Metrics {
         self.introspections.inc(if active { Active::Yes } else { Active::No });
     }
 
-    /// Counts a store call that failed.
-    pub fn store_error(&self, error: &StoreError) {
-        self.store_errors.inc(StoreFailure::of(error));
+    /// Counts a request that the store gave no answer to.
+    pub fn store_failure(&self, failure: StoreFailure) {
+        self.store_errors.inc(failure);
     }
 
     /// Says how far this node has read the revocation log.

@@ -180,7 +180,9 @@ async fn connect(settings: &Settings) -> Result<(Arc<dyn Store>, Arc<dyn Clock>)
     Ok(match &settings.database {
         Database::Sqlite(path) => (SqliteStore::open(path).map_err(failed)?, Arc::new(SystemClock)),
         Database::Postgres(url) => {
-            let store = PostgresStore::open(url.expose()).await.map_err(failed)?;
+            let store = PostgresStore::open_with(url.expose(), settings.limits.store_timeout)
+                .await
+                .map_err(failed)?;
             let clock = store.clock();
             (store, clock)
         }

@@ -7,6 +7,7 @@ use countersign_wire::{ErrorBody, ErrorCode};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::flows::{FlowError, Refusal};
+use crate::metrics::StoreFailure;
 
 /// What a client is told when the store gives no answer: it may send the same request again.
 pub const RETRY_AFTER_SECONDS: &str = "1";
@@ -17,6 +18,7 @@ pub struct OAuthError {
     status: StatusCode,
     body: ErrorBody,
     headers: Vec<(HeaderName, HeaderValue)>,
+    store_failure: Option<StoreFailure>,
 }
 
 impl OAuthError {
@@ -29,6 +31,7 @@ impl OAuthError {
                 tracing::error!(%error, "no answer from the store");
                 Self {
                     headers: vec![(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))],
+                    store_failure: Some(StoreFailure::of(error)),
                     ..Self::plain(
                         StatusCode::SERVICE_UNAVAILABLE,
                         ErrorCode::TemporarilyUnavailable,
@@ -70,7 +73,12 @@ impl OAuthError {
     }
 
     fn plain(status: StatusCode, error: ErrorCode, text: &str) -> Self {
-        Self { status, body: ErrorBody { error, error_description: text.to_owned() }, headers: Vec::new() }
+        Self {
+            status,
+            body: ErrorBody { error, error_description: text.to_owned() },
+            headers: Vec::new(),
+            store_failure: None,
+        }
     }
 }
 
@@ -78,6 +86,10 @@ impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
         response.headers_mut().extend(self.headers);
+        if let Some(failure) = self.store_failure {
+            // Counted where every answer passes.
+            response.extensions_mut().insert(failure);
+        }
         response
     }
 }

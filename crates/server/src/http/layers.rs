@@ -21,7 +21,7 @@ use tracing::{Instrument as _, Span};
 
 use super::error::RETRY_AFTER_SECONDS;
 use crate::{
-    metrics::{Metrics, RouteMetrics},
+    metrics::{Metrics, RouteMetrics, StoreFailure},
     telemetry::RequestId,
 };
 
@@ -65,6 +65,9 @@ pub fn observe(router: Router, observer: Arc<Observer>) -> Router {
                     finish(response.headers_mut(), header);
                     let (status, duration) = (response.status(), start.elapsed());
                     route.observe(&method, status, duration);
+                    if let Some(failure) = response.extensions().get::<StoreFailure>() {
+                        observer.metrics.store_failure(*failure);
+                    }
                     log(&method, &route, status, duration);
                     Ok::<_, Infallible>(response)
                 }

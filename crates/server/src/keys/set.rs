@@ -80,6 +80,13 @@ impl KeySet {
         })
     }
 
+    /// Since when the key in use of each algorithm signs.
+    pub fn signing_since(&self, now: Timestamp) -> impl Iterator<Item = (Algorithm, Timestamp)> {
+        [(Algorithm::ES256, &self.es256), (Algorithm::EdDSA, &self.eddsa), (Algorithm::RS256, &self.rs256)]
+            .into_iter()
+            .filter_map(move |(algorithm, ring)| Some((algorithm, ring.active(now).ok()?.active_at)))
+    }
+
     /// The stored keys, for listing.
     pub fn records(&self) -> &[KeyRecord] {
         &self.records

@@ -98,8 +98,10 @@ labels! {
         No = "false",
     }
     /// Why a store call had no answer.
-    pub(super) StoreFailure = "kind" {
+    pub StoreFailure = "kind" {
+        /// Away, too slow, or the outcome is not known.
         Unavailable = "unavailable",
+        /// Its data or a statement is wrong.
         Broken = "broken",
     }
 }
@@ -134,7 +136,8 @@ impl TargetLabel {
 }
 
 impl StoreFailure {
-    pub(super) fn of(error: &StoreError) -> Self {
+    /// The kind of an error.
+    pub fn of(error: &StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable,
             StoreError::Broken(_) => Self::Broken,

@@ -12,7 +12,7 @@ fn every_metric_has_its_standard_name() {
     metrics.token_request(GrantLabel::Other, countersign_wire::ErrorCode::UnsupportedGrantType.into());
     metrics.revocation(&Target::Everything);
     metrics.introspection(true);
-    metrics.store_error(&StoreError::Unavailable("x".to_owned()));
+    metrics.store_failure(StoreFailure::Unavailable);
     metrics.set_revocation_log_position(7);
     metrics.set_store_up(true);
     metrics.set_signing_key_age(Algorithm::ES256, Duration::from_secs(60));

@@ -35,6 +35,7 @@ async fn watch_for_changes(app: &App) {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "the store does not answer"),
         }
+        app.metrics.set_store_up(app.is_store_up().await);
         app.store.changed(WATCH_WAIT).await;
     }
 }
@@ -47,6 +48,9 @@ async fn keep_house(app: &App, events_keep: Duration) {
         let now = app.clock.now();
         if let Err(error) = app.keys.maintain(now).await {
             tracing::error!(%error, "keys could not be looked after");
+        }
+        for (algorithm, made_at) in app.keys.snapshot().signing_since(now) {
+            app.metrics.set_signing_key_age(algorithm, now.since(made_at));
         }
         loop {
             match app.store.purge(now, now.minus(events_keep), PURGE_STEP).await {

@@ -17,15 +17,19 @@ const MISSING: &str = "PostgreSQL 14 or newer is not installed, and these tests 
     Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; \
     macOS: brew install postgresql. Its initdb must be in PATH or in /usr/lib/postgresql/*/bin.";
 
-/// What keeps the server. It starts it, obeys the lines of its standard input, says `done` after
-/// each, and when that input ends, which it does with the test process, stops the server and
-/// removes the directory. Interrupts from the keyboard are for the test process; the end of the
-/// input will follow.
+/// What keeps the server. It makes the cluster, starts it, obeys the lines of its standard input,
+/// says `done` after each, and when that input ends, which it does with the test process, stops
+/// the server and removes the directory. Nothing else ends it: neither an interrupt from the
+/// keyboard, which is for the test process, nor that nobody hears its answers any more.
 const KEEPER: &str = r#"
-trap '' INT TERM HUP
+trap '' INT TERM HUP PIPE
 ctl() { "$BIN/pg_ctl" -D "$DIR/data" -l "$DIR/log" -s "$@" >>"$DIR/log" 2>&1; }
-start() { ctl -w -t 60 -o "$OPTIONS" start && echo done || { cat "$DIR/log"; echo failed; }; }
-start
+fail() { cat "$DIR/log"; echo failed; }
+start() { if ctl -w -t 60 -o "$OPTIONS" start; then echo done; else fail; fi; }
+if "$BIN/initdb" --no-sync --no-locale -E UTF8 -A trust -U postgres -D "$DIR/data" >"$DIR/log" 2>&1
+then start
+else fail
+fi
 while read -r word; do
     case $word in
         start) start ;;
@@ -63,13 +67,6 @@ impl Cluster {
         let bin = binaries();
         let directory = tempfile::Builder::new().prefix("countersign-pg-").tempdir().unwrap().keep();
         let user = unprivileged(&directory);
-        let init = as_user(user, bin.join("initdb"))
-            .args(["--no-sync", "--no-locale", "-E", "UTF8", "-A", "trust", "-U", "postgres", "-D"])
-            .arg(directory.join("data"))
-            .output()
-            .unwrap();
-        assert!(init.status.success(), "initdb: {}", String::from_utf8_lossy(&init.stderr));
-
         let port = free_port();
         // Small, and durable: the tests are about what survives.
         let options = format!(

@@ -41,13 +41,34 @@ impl PostgresStore {
                 _ => format!("{name}::text AS {name}"),
             })
             .collect();
+        let key = table.key;
+        // Rows come and go while a backup is taken, and a row that goes would push another one out
+        // of a page that is found by counting. So the next page begins after the last key, which
+        // is remembered here; counting is for a caller who begins in the middle.
+        let last = self.exported.lock().ok().and_then(|mut all| all.remove(table.name));
+        let (skip, after_key) = match last {
+            Some((rows, key)) if rows == after => (0, Some(key)),
+            _ => (after, None),
+        };
+        let key_type = match table.columns.iter().find(|(name, _)| *name == key) {
+            Some((_, ColumnKind::Uuid)) => "uuid",
+            Some((_, ColumnKind::Integer)) => "bigint",
+            _ => "text",
+        };
+        let wanted = match after_key {
+            Some(_) => format!("t.{key} > $3::text::{key_type}"),
+            None => "$3::text IS NULL".to_owned(),
+        };
         let sql = format!(
-            "SELECT {} FROM {} AS t ORDER BY t.{} LIMIT $1 OFFSET $2",
+            "SELECT {} FROM {} AS t WHERE {wanted} ORDER BY t.{key} LIMIT $1 OFFSET $2",
             columns.join(", "),
             from(table),
-            table.key
         );
-        let rows = Lease::take(&self.pool).await?.query(&sql, &[&i64::from(limit), &wide(after)]).await?;
+        let rows =
+            Lease::take(&self.pool).await?.query(&sql, &[&i64::from(limit), &wide(skip), &after_key]).await?;
+        if let (Some(row), Ok(mut all)) = (rows.last(), self.exported.lock()) {
+            all.insert(table.name, (after + rows.len() as u64, rows::get(row, key)?));
+        }
         rows.iter()
             .map(|row| {
                 let mut object = Map::new();

@@ -6,7 +6,7 @@ use super::PostgresStore;
 use super::error::Failure;
 use super::events::insert_event;
 use super::lease::Lease;
-use super::revoke::{Entry, NOTHING, end_client, lock_client};
+use super::revoke::{Entry, NOTHING, end_by_cut, lock_client};
 use super::rows::{self, to_json, wide};
 use crate::store::{Added, Client, ClientFilter, EventKind, Page, Reason, Receipt, Target};
 use crate::time::Timestamp;
@@ -112,32 +112,42 @@ impl PostgresStore {
         now: Timestamp,
         keep_until: Timestamp,
     ) -> Result<Option<Receipt>, Failure> {
-        const SET: &str = "UPDATE client SET enabled = $2, revision = revision + 1 WHERE id = $1";
         let target = Target::Client(id.clone());
-        let sessions_ended = if enabled { 0 } else { self.count(&target, now).await? };
+        if enabled {
+            return self.enable(id, now).await;
+        }
+        let entry = Entry { target: &target, stamp: None, reason: Reason::ClientDisabled, now, keep_until };
+        self.counted(&target, now, self.disable(id, entry)).await
+    }
+
+    async fn enable(&self, id: &ClientId, now: Timestamp) -> Result<Option<Receipt>, Failure> {
+        const ENABLE: &str = "UPDATE client SET enabled = true, revision = revision + 1 WHERE id = $1";
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin();
-        let Some(was_enabled) = lock_client(&mut tx, id).await? else {
+        if let was @ (None | Some(true)) = lock_client(&mut tx, id).await? {
             tx.rollback().await?;
-            return Ok(None);
-        };
-        if was_enabled == enabled {
-            tx.rollback().await?;
-            return Ok(Some(NOTHING));
+            return Ok(was.map(|_| NOTHING));
         }
-        tx.execute(SET, &[&id.as_str(), &enabled]).await?;
-        let said = if enabled { "the client was enabled" } else { "the client was disabled" };
-        told(&mut tx, id, said, now).await?;
-        let receipt = if enabled {
-            move_version_on(&mut tx).await?;
-            NOTHING
-        } else {
-            let reason = Reason::ClientDisabled;
-            let entry = Entry { target: &target, stamp: None, reason, now, keep_until };
-            Receipt { sessions_ended, number: Some(end_client(&mut tx, entry).await?) }
-        };
+        tx.execute(ENABLE, &[&id.as_str()]).await?;
+        told(&mut tx, id, "the client was enabled", now).await?;
+        move_version_on(&mut tx).await?;
         tx.commit_and_tell(self.nodes_listen).await?;
-        Ok(Some(receipt))
+        Ok(Some(NOTHING))
+    }
+
+    async fn disable(&self, id: &ClientId, entry: Entry<'_>) -> Result<Option<Receipt>, Failure> {
+        const DISABLE: &str = "UPDATE client SET enabled = false, revision = revision + 1 WHERE id = $1";
+        let mut tx = Lease::take(&self.pool).await?;
+        tx.begin();
+        if let was @ (None | Some(false)) = lock_client(&mut tx, id).await? {
+            tx.rollback().await?;
+            return Ok(was.map(|_| NOTHING));
+        }
+        tx.execute(DISABLE, &[&id.as_str()]).await?;
+        told(&mut tx, id, "the client was disabled", entry.now).await?;
+        let number = end_by_cut(&mut tx, entry).await?;
+        tx.commit_and_tell(self.nodes_listen).await?;
+        Ok(Some(Receipt { sessions_ended: 0, number: Some(number) }))
     }
 
     pub(super) async fn remove_client_once(
@@ -147,20 +157,22 @@ impl PostgresStore {
         keep_until: Timestamp,
     ) -> Result<Option<Receipt>, Failure> {
         let target = Target::Client(id.clone());
-        let sessions_ended = self.count(&target, now).await?;
+        let entry = Entry { target: &target, stamp: None, reason: Reason::ClientRemoved, now, keep_until };
+        self.counted(&target, now, self.remove(id, entry)).await
+    }
+
+    async fn remove(&self, id: &ClientId, entry: Entry<'_>) -> Result<Option<Receipt>, Failure> {
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin();
         if lock_client(&mut tx, id).await?.is_none() {
             tx.rollback().await?;
             return Ok(None);
         }
-        told(&mut tx, id, "the client was removed", now).await?;
+        told(&mut tx, id, "the client was removed", entry.now).await?;
         tx.execute("DELETE FROM client WHERE id = $1", &[&id.as_str()]).await?;
-        let reason = Reason::ClientRemoved;
-        let number =
-            end_client(&mut tx, Entry { target: &target, stamp: None, reason, now, keep_until }).await?;
+        let number = end_by_cut(&mut tx, entry).await?;
         tx.commit_and_tell(self.nodes_listen).await?;
-        Ok(Some(Receipt { sessions_ended, number: Some(number) }))
+        Ok(Some(Receipt { sessions_ended: 0, number: Some(number) }))
     }
 }
 

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Pool;
-
 use super::error::{Failure, broken};
-use super::lease::Lease;
+use super::lease::{Lease, Pool};
 use super::rows;
 use crate::time::{Clock, Timestamp};
 

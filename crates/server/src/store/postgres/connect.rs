@@ -10,22 +10,18 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::CALL_DEADLINE;
 use super::error::{classify, unavailable};
 use crate::store::{StoreError, StoreResult};
 
-/// Longest time to connect to one host.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Data sent and not acknowledged for so long ends a connection.
-const SEND_TIMEOUT: Duration = CALL_DEADLINE;
 /// An idle connection is probed after this time, and this often again.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// Probes without an answer that end a connection.
 const KEEPALIVE_PROBES: u32 = 3;
-/// When the server gives a statement up by itself: later than any caller waits, never earlier.
-/// A commit that waits for a synchronous standby and is cancelled on the server is reported as
-/// done, with a mere warning; it must be the caller who gives up first and knows nothing.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// After how many times the deadline of a call the server gives its statement up by itself: later
+/// than any caller waits, never earlier. A commit that waits for a synchronous standby and is
+/// cancelled on the server is reported as done, with a mere warning; it must be the caller who
+/// gives up first and knows nothing.
+const STATEMENT_TIMEOUT_DEADLINES: u32 = 2;
 /// A transaction in which nothing happens holds its locks no longer than this.
 const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -38,13 +34,14 @@ const COMMON_ADVICE: &str = "SET client_connection_check_interval = '2s'";
 pub(super) struct Target {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    deadline: Duration,
 }
 
 impl Target {
-    /// Reads the URL. `sslmode` may be `disable`, `prefer`, `require`, `verify-ca` or
+    /// Reads the URL; `deadline` is that of every call. `sslmode` may be `disable`, `prefer`, `require`, `verify-ca` or
     /// `verify-full`; the last three are one here, because encryption to a server that nobody
     /// checked protects against nothing that a database connection meets.
-    pub(super) fn parse(url: &str) -> StoreResult<Self> {
+    pub(super) fn parse(url: &str, deadline: Duration) -> StoreResult<Self> {
         let (url, asked) = take_sslmode(url);
         // The driver's own message quotes the URL's parts, and one of them may be a password.
         let mut config = Config::from_str(&url)
@@ -66,13 +63,19 @@ impl Target {
         config
             .ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable })
             .application_name("countersign")
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_user_timeout(SEND_TIMEOUT)
+            .connect_timeout(deadline)
+            // Data sent and not acknowledged for so long ends a connection.
+            .tcp_user_timeout(deadline)
             .keepalives_idle(KEEPALIVE)
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(KEEPALIVE_PROBES);
         let tls = if encrypted { Some(tls()?) } else { None };
-        Ok(Self { config, tls })
+        Ok(Self { config, tls, deadline })
+    }
+
+    /// Longest time that a call takes.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// The pool's way to make connections.
@@ -101,7 +104,7 @@ impl Target {
                 }
             }
         };
-        match tokio::time::timeout(CALL_DEADLINE, connect).await {
+        match tokio::time::timeout(self.deadline, connect).await {
             Ok(result) => result.map_err(|error| classify(&error).into()),
             Err(_) => Err(unavailable("PostgreSQL did not answer in time").into()),
         }
@@ -132,7 +135,11 @@ where
 /// An answer is sent after durability, so commits are synchronous whatever the server's default
 /// is; only where that is stronger still (`remote_apply`) it stays. Read committed, because every
 /// gate stands in the statement that it guards.
-pub(super) async fn prepare(client: &Client, settings: &str) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn prepare(
+    client: &Client,
+    settings: &str,
+    deadline: Duration,
+) -> Result<(), tokio_postgres::Error> {
     client
         .batch_execute(&format!(
             "SELECT set_config('synchronous_commit', 'on', false)
@@ -140,7 +147,7 @@ pub(super) async fn prepare(client: &Client, settings: &str) -> Result<(), tokio
              SET default_transaction_isolation = 'read committed';
              SET statement_timeout = {};
              SET idle_in_transaction_session_timeout = {}",
-            STATEMENT_TIMEOUT.as_millis(),
+            (deadline * STATEMENT_TIMEOUT_DEADLINES).as_millis(),
             IDLE_IN_TRANSACTION_TIMEOUT.as_millis(),
         ))
         .await?;
@@ -209,7 +216,7 @@ mod tests {
     use super::*;
 
     fn encrypted(url: &str) -> Option<bool> {
-        Target::parse(url).ok().map(|target| target.tls.is_some())
+        Target::parse(url, Duration::from_secs(1)).ok().map(|target| target.tls.is_some())
     }
 
     #[test]
@@ -225,7 +232,10 @@ mod tests {
 
     #[test]
     fn a_url_that_is_refused_is_not_quoted() {
-        let error = Target::parse("postgres://u:pa55word@host:port/db").err().unwrap().to_string();
+        let error = Target::parse("postgres://u:pa55word@host:port/db", Duration::from_secs(1))
+            .err()
+            .unwrap()
+            .to_string();
         assert!(!error.contains("pa55word"), "{error}");
     }
 }

@@ -1,12 +1,13 @@
 //! A pooled connection for one call, with the call's deadline.
 
-use deadpool_postgres::{Hook, HookError, Object, Pool, Runtime};
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Object, Runtime};
 use futures_util::future::join;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::CALL_DEADLINE;
 use super::connect::{Target, prepare};
 use super::error::{Failure, broken, classify, unavailable};
 use crate::store::{StoreError, StoreResult};
@@ -14,16 +15,32 @@ use crate::store::{StoreError, StoreResult};
 /// Parameters of a statement.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// A pool of at most `size` connections, each with `settings` on top of what all have.
-pub(super) fn pool(target: &Target, size: usize, settings: &'static str) -> StoreResult<Pool> {
-    Pool::builder(target.manager())
-        .max_size(size)
-        .runtime(Runtime::Tokio1)
-        .post_create(Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
-            Box::pin(async move { prepare(client, settings).await.map_err(HookError::Backend) })
-        }))
-        .build()
-        .map_err(|error| StoreError::Broken(error.to_string()))
+/// Connections, and how long a call on one of them may take.
+#[derive(Clone)]
+pub(super) struct Pool {
+    connections: deadpool_postgres::Pool,
+    pub(super) deadline: Duration,
+}
+
+impl Pool {
+    /// Of at most `size` connections, each with `settings` on top of what all have.
+    pub(super) fn new(target: &Target, size: usize, settings: &'static str) -> StoreResult<Self> {
+        let deadline = target.deadline();
+        let connections = deadpool_postgres::Pool::builder(target.manager())
+            .max_size(size)
+            .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(move |client: &mut deadpool_postgres::ClientWrapper, _| {
+                Box::pin(async move { prepare(client, settings, deadline).await.map_err(HookError::Backend) })
+            }))
+            .build()
+            .map_err(|error| StoreError::Broken(error.to_string()))?;
+        Ok(Self { connections, deadline })
+    }
+
+    /// Gives no more connections out, and closes those that come back.
+    pub(super) fn close(&self) {
+        self.connections.close();
+    }
 }
 
 /// A connection on loan. It goes back to the pool unless something is left pending on it: a
@@ -47,14 +64,14 @@ enum Transaction {
 }
 
 impl Lease {
-    /// Takes a connection, for a call that ends within [`CALL_DEADLINE`].
+    /// Takes a connection, for a call that ends within the pool's deadline.
     pub(super) async fn take(pool: &Pool) -> Result<Self, Failure> {
-        Self::take_until(pool, Instant::now() + CALL_DEADLINE).await
+        Self::take_until(pool, Instant::now() + pool.deadline).await
     }
 
     /// Takes a connection, for a call that ends by `deadline`.
     pub(super) async fn take_until(pool: &Pool, deadline: Instant) -> Result<Self, Failure> {
-        match timeout_at(deadline, pool.get()).await {
+        match timeout_at(deadline, pool.connections.get()).await {
             Ok(Ok(object)) => Ok(Self { object: Some(object), deadline, transaction: Transaction::None }),
             Ok(Err(deadpool_postgres::PoolError::Backend(error))) => Err(classify(&error)),
             Ok(Err(deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)))) => {
@@ -93,6 +110,20 @@ impl Lease {
     /// Begins a transaction; costs no round trip of its own.
     pub(super) fn begin(&mut self) {
         self.transaction = Transaction::Due;
+    }
+
+    /// Begins a transaction that only reads, all of it from one snapshot, which is taken now; its
+    /// statements may take `longest`.
+    pub(super) async fn begin_snapshot(&mut self, longest: Duration) -> Result<(), Failure> {
+        self.transaction = Transaction::Open;
+        self.batch(&format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+             SET LOCAL statement_timeout = {0};
+             SET LOCAL idle_in_transaction_session_timeout = {0};
+             SELECT position FROM meta",
+            longest.as_millis()
+        ))
+        .await
     }
 
     /// Commits it, and wakes the nodes that listen, in one round trip. After this the change is

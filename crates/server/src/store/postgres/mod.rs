@@ -9,6 +9,7 @@ mod backup;
 mod clients;
 mod clock;
 mod connect;
+mod count;
 mod error;
 mod events;
 mod keys;
@@ -25,15 +26,16 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use countersign_wire::{ClientId, SessionId, UserId};
-use deadpool_postgres::Pool;
 use tokio::task::AbortHandle;
 
 use self::error::retrying;
+use self::lease::Pool;
 use super::{
     Added, Client, ClientFilter, Event, EventFilter, KeyRecord, Liveness, LivenessQuery, NewSession, Page,
     Reason, Receipt, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
@@ -41,9 +43,10 @@ use super::{
 };
 use crate::time::{Clock, Timestamp};
 
-/// Longest time any call takes, the wait for a connection included.
+/// Longest time any call takes, the wait for a connection included, unless the store is opened
+/// with another.
 const CALL_DEADLINE: Duration = Duration::from_secs(5);
-/// As [`CALL_DEADLINE`], for counting what the revocation of a client, a tenant or everything
+/// The same for counting what the revocation of a client, a tenant or everything
 /// ends: it visits every session.
 const COUNT_DEADLINE: Duration = Duration::from_secs(60);
 /// Connections for all but refreshes; those have [`rotate::CONNECTIONS`] of their own, and two
@@ -62,6 +65,8 @@ pub struct PostgresStore {
     bell: Arc<listen::Bell>,
     /// Whether a change tells of itself by NOTIFY.
     nodes_listen: bool,
+    /// Of each table being exported: how many rows have been, and the last one's key.
+    exported: Mutex<HashMap<&'static str, (u64, String)>>,
     /// Tasks that go on until the store is closed.
     background: Vec<AbortHandle>,
 }
@@ -73,15 +78,23 @@ impl PostgresStore {
     /// [`StoreError::Unavailable`] when the database cannot be reached; [`StoreError::Broken`]
     /// for a URL, a version or a schema that will not do, and what to do about it.
     pub async fn open(url: &str) -> StoreResult<Arc<Self>> {
-        let target = connect::Target::parse(url)?;
+        Self::open_with(url, CALL_DEADLINE).await
+    }
+
+    /// As [`Self::open`], with calls that take no longer than `deadline`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_with(url: &str, deadline: Duration) -> StoreResult<Arc<Self>> {
+        let target = connect::Target::parse(url, deadline)?;
         let (client, _messages) = target.connect_alone().await?;
-        connect::prepare(&client, "").await.map_err(|error| error::classify(&error))?;
+        connect::prepare(&client, "", deadline).await.map_err(|error| error::classify(&error))?;
         let engine = check_version(&client).await?;
         migrate::migrate(&client).await?;
         let nodes_listen = listen::is_there(&target).await?;
 
-        let pool = lease::pool(&target, CONNECTIONS, "")?;
-        let rotator_pool = lease::pool(&target, rotate::CONNECTIONS, rotate::SETTINGS)?;
+        let pool = Pool::new(&target, CONNECTIONS, "")?;
+        let rotator_pool = Pool::new(&target, rotate::CONNECTIONS, rotate::SETTINGS)?;
         let clock = Arc::new(clock::DatabaseClock::measured(&pool).await?);
         let bell = Arc::new(listen::Bell::default());
         let mut background =
@@ -90,7 +103,17 @@ impl PostgresStore {
             background.push(tokio::spawn(listen::listen(target, Arc::clone(&bell))).abort_handle());
         }
         let rotator = rotate::Rotator::start(&rotator_pool);
-        Ok(Arc::new(Self { engine, pool, rotator_pool, rotator, clock, bell, nodes_listen, background }))
+        Ok(Arc::new(Self {
+            engine,
+            pool,
+            rotator_pool,
+            rotator,
+            clock,
+            bell,
+            nodes_listen,
+            exported: Mutex::default(),
+            background,
+        }))
     }
 
     /// The database's clock, which every node on it shares.

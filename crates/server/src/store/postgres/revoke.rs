@@ -9,13 +9,13 @@
 //! do not deadlock with each other.
 
 use countersign_wire::{ClientId, SessionId, UserId};
-use tokio::time::Instant;
 
+use super::PostgresStore;
+use super::count::Before;
 use super::error::Failure;
 use super::events::insert_event;
 use super::lease::Lease;
 use super::rows::{self, is_live, number, standing_tables, wide};
-use super::{COUNT_DEADLINE, PostgresStore};
 use crate::store::{EventKind, Liveness, LivenessQuery, Reason, Receipt, RevocationEntry, Target};
 use crate::time::Timestamp;
 
@@ -87,8 +87,9 @@ pub(super) async fn append(tx: &mut Lease, entry: Entry<'_>) -> Result<u64, Fail
     number(&row, "number")
 }
 
-/// Writes the event and the entry for what is ended by a cut, and sets the cut to its number.
-async fn cut(tx: &mut Lease, entry: Entry<'_>) -> Result<u64, Failure> {
+/// Writes the event and the entry for what is ended by a cut, and sets the cut to its number. A
+/// client has been locked by the caller.
+pub(super) async fn end_by_cut(tx: &mut Lease, entry: Entry<'_>) -> Result<u64, Failure> {
     let client = if let Target::Client(id) = entry.target { Some(id) } else { None };
     let detail = entry.target.detail(entry.reason);
     insert_event(tx, entry.now, EventKind::End, (None, None, client), &detail).await?;
@@ -115,11 +116,6 @@ async fn cut(tx: &mut Lease, entry: Entry<'_>) -> Result<u64, Failure> {
 pub(super) async fn lock_client(tx: &mut Lease, id: &ClientId) -> Result<Option<bool>, Failure> {
     let row = tx.query_opt("SELECT enabled FROM client WHERE id = $1 FOR UPDATE", &[&id.as_str()]).await?;
     row.map(|row| rows::get(&row, "enabled")).transpose()
-}
-
-/// Ends all that a client, locked by the caller, has.
-pub(super) async fn end_client(tx: &mut Lease, entry: Entry<'_>) -> Result<u64, Failure> {
-    cut(tx, entry).await
 }
 
 /// How many live sessions a user, locked by the caller, has.
@@ -158,27 +154,29 @@ impl PostgresStore {
         now: Timestamp,
         keep_until: Timestamp,
     ) -> Result<Receipt, Failure> {
+        let end = self.end(target, reason, now, keep_until);
+        match target {
+            Target::Client(_) | Target::Tenant(_) | Target::Everything => {
+                let receipt = self.counted(target, now, async { end.await.map(Some) }).await?;
+                Ok(receipt.unwrap_or(NOTHING))
+            }
+            Target::Token(_) | Target::Session(_) | Target::User(_) => end.await,
+        }
+    }
+
+    /// Ends it; what a cut ends is not counted here.
+    async fn end(
+        &self,
+        target: &Target,
+        reason: Reason,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> Result<Receipt, Failure> {
         let entry = Entry { target, stamp: None, reason, now, keep_until };
-        // Counted before the transaction: it may take long, and the lock on `meta` must not.
-        let sessions_ended = match target {
-            Target::Client(_) | Target::Tenant(_) | Target::Everything => self.count(target, now).await?,
-            Target::Token(_) | Target::Session(_) | Target::User(_) => 0,
-        };
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin();
         let receipt = match target {
-            Target::Token(jti) => {
-                insert_event(&mut tx, now, EventKind::End, (None, None, None), &target.detail(reason))
-                    .await?;
-                let number = append(&mut tx, entry).await?;
-                // Asked with the number in hand: who revoked the same token before us, on any
-                // node, has committed by now.
-                if token_entries(&mut tx, jti).await? > 1 {
-                    NOTHING
-                } else {
-                    Receipt { sessions_ended, number: Some(number) }
-                }
-            }
+            Target::Token(jti) => revoke_token(&mut tx, jti, entry).await?,
             Target::Session(id) => end_session(&mut tx, *id, reason, now, keep_until).await?,
             Target::User(id) => {
                 if tx.query_opt("SELECT id FROM users WHERE id = $1 FOR UPDATE", &[&id.0]).await?.is_none() {
@@ -187,15 +185,9 @@ impl PostgresStore {
                     end_user(&mut tx, *id, reason, now, keep_until).await?
                 }
             }
-            Target::Client(id) => {
-                if lock_client(&mut tx, id).await?.is_none() {
-                    NOTHING
-                } else {
-                    Receipt { sessions_ended, number: Some(cut(&mut tx, entry).await?) }
-                }
-            }
-            Target::Tenant(_) | Target::Everything => {
-                Receipt { sessions_ended, number: Some(cut(&mut tx, entry).await?) }
+            Target::Client(id) if lock_client(&mut tx, id).await?.is_none() => NOTHING,
+            Target::Client(_) | Target::Tenant(_) | Target::Everything => {
+                Receipt { sessions_ended: 0, number: Some(end_by_cut(&mut tx, entry).await?) }
             }
         };
         if receipt.number.is_some() {
@@ -207,30 +199,8 @@ impl PostgresStore {
     }
 
     pub(super) async fn preview_once(&self, target: &Target, now: Timestamp) -> Result<Receipt, Failure> {
-        Ok(Receipt { sessions_ended: self.count(target, now).await?, number: None })
-    }
-
-    /// How many live sessions a target has.
-    pub(super) async fn count(&self, target: &Target, now: Timestamp) -> Result<u64, Failure> {
-        const COUNT: &str = concat!(
-            "SELECT count(*) AS live FROM ",
-            standing_tables!(),
-            " WHERE ($2::uuid IS NULL OR h.id = $2) AND ($3::uuid IS NULL OR h.user_id = $3) \
-              AND ($4::text IS NULL OR h.client_id = $4) AND ($5::text IS NULL OR u.tenant = $5) AND ",
-            is_live!("$1")
-        );
-        let (mut session, mut user, mut client, mut tenant) = (None, None, None, None);
-        match target {
-            Target::Token(_) => return Ok(0),
-            Target::Session(id) => session = Some(id.0),
-            Target::User(id) => user = Some(id.0),
-            Target::Client(id) => client = Some(id.as_str()),
-            Target::Tenant(name) => tenant = Some(name),
-            Target::Everything => {}
-        }
-        let mut lease = Lease::take_until(&self.pool, Instant::now() + COUNT_DEADLINE).await?;
-        let row = lease.query_one(COUNT, &[&now.0, &session, &user, &client, &tenant]).await?;
-        number(&row, "live")
+        let sessions_ended = Before::take(&self.pool).await?.count(target, now).await?;
+        Ok(Receipt { sessions_ended, number: None })
     }
 
     pub(super) async fn revocations_once(
@@ -307,7 +277,13 @@ impl PostgresStore {
     }
 }
 
-async fn token_entries(tx: &mut Lease, jti: &str) -> Result<i64, Failure> {
+async fn revoke_token(tx: &mut Lease, jti: &str, entry: Entry<'_>) -> Result<Receipt, Failure> {
     const ENTRIES: &str = "SELECT count(*) AS entries FROM revocation WHERE kind = 'token' AND subject = $1";
-    rows::get(&tx.query_one(ENTRIES, &[&jti]).await?, "entries")
+    let detail = entry.target.detail(entry.reason);
+    insert_event(tx, entry.now, EventKind::End, (None, None, None), &detail).await?;
+    let number = append(tx, entry).await?;
+    // Asked with the number in hand: who revoked the same token before us, on any node, has
+    // committed by now.
+    let entries: i64 = rows::get(&tx.query_one(ENTRIES, &[&jti]).await?, "entries")?;
+    Ok(if entries > 1 { NOTHING } else { Receipt { sessions_ended: 0, number: Some(number) } })
 }

@@ -11,16 +11,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use countersign_wire::SessionId;
-use deadpool_postgres::Pool;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::CALL_DEADLINE;
 use super::error::{Failure, retrying};
-use super::lease::{Lease, Params};
+use super::lease::{Lease, Params, Pool};
 use super::rows::{self, is_live, standing_columns, wide};
 use crate::store::{Recent, RotateSession, Standing, StoreError, StoreResult};
 
@@ -70,6 +69,8 @@ pub(super) struct Rotator {
     /// Taken away by [`Self::close`].
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
+    /// How long a refresh waits for its outcome.
+    deadline: Duration,
 }
 
 type Queue = Arc<tokio::sync::Mutex<mpsc::Receiver<Waiting>>>;
@@ -89,13 +90,17 @@ impl Rotator {
         for _ in 0..CONNECTIONS {
             tasks.spawn(carry(pool.clone(), Arc::clone(&waiting)));
         }
-        Self { queue: Mutex::new(Some(queue)), tasks: tokio::sync::Mutex::new(tasks) }
+        Self {
+            queue: Mutex::new(Some(queue)),
+            tasks: tokio::sync::Mutex::new(tasks),
+            deadline: pool.deadline,
+        }
     }
 
     /// Waits for the outcome of one refresh.
     pub(super) async fn rotate(&self, rotate: &RotateSession) -> StoreResult<Option<Standing>> {
         let (answer, outcome) = oneshot::channel();
-        let deadline = Instant::now() + CALL_DEADLINE;
+        let deadline = Instant::now() + self.deadline;
         self.enqueue(Waiting { rotate: rotate.clone(), deadline, answer })?;
         match timeout_at(deadline, outcome).await {
             Ok(Ok(outcome)) => outcome,
@@ -115,7 +120,7 @@ impl Rotator {
         if let Ok(mut queue) = self.queue.lock() {
             *queue = None;
         }
-        let deadline = Instant::now() + CALL_DEADLINE;
+        let deadline = Instant::now() + self.deadline;
         let mut tasks = self.tasks.lock().await;
         while let Ok(Some(_)) = timeout_at(deadline, tasks.join_next()).await {}
         tasks.abort_all();

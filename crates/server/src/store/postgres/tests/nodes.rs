@@ -10,6 +10,7 @@ use tokio_postgres::{Client, NoTls};
 use super::{cluster, database};
 use crate::store::contract::fixtures::*;
 use crate::store::postgres::PostgresStore;
+use crate::store::postgres::lease::Lease;
 use crate::store::{
     LivenessQuery, NewSession, Reason, SessionFilter, Started, Store, StoreResult, Target, UserChange,
 };
@@ -215,7 +216,7 @@ async fn commits_are_synchronous_whatever_the_default() {
             .unwrap();
         let store = PostgresStore::open(&url).await.unwrap();
         for pool in [&store.pool, &store.rotator_pool] {
-            let client = pool.get().await.unwrap();
+            let mut client = Lease::take(pool).await.unwrap();
             let row = client.query_one("SHOW synchronous_commit", &[]).await.unwrap();
             assert_eq!(row.get::<_, String>(0), kept, "with {default}");
         }
