@@ -8,6 +8,7 @@ mod cluster;
 
 mod admin;
 mod backup;
+mod dev;
 mod doctor;
 mod here;
 mod program;

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -111,11 +111,22 @@ impl Run {
 /// A running server, ended when it is dropped.
 pub(crate) struct Server {
     child: Child,
+    out: Option<BufReader<ChildStdout>>,
     pub(crate) public: String,
     pub(crate) management: String,
 }
 
 impl Server {
+    /// What it prints on standard output, up to a line with this text.
+    pub(crate) fn printed_until(&mut self, text: &str) -> String {
+        let out = self.out.as_mut().unwrap();
+        let mut printed = String::new();
+        while !printed.lines().last().is_some_and(|line| line.contains(text)) {
+            assert_ne!(out.read_line(&mut printed).unwrap(), 0, "the server ended: {printed}");
+        }
+        printed
+    }
+
     /// Starts one in a place and waits until it says that it is ready.
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
         let (public, management) = (free_port(), free_port());
@@ -134,10 +145,8 @@ impl Server {
         }
         // Nobody may wait for us to read the rest.
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        if let Some(mut out) = child.stdout.take() {
-            std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
-        }
-        Self { child, public: format!("http://{listen}"), management: format!("http://{manage}") }
+        let out = child.stdout.take().map(BufReader::new);
+        Self { child, out, public: format!("http://{listen}"), management: format!("http://{manage}") }
     }
 }
 
