@@ -18,5 +18,6 @@ mod bad_input;
 mod client_authentication;
 mod introspection;
 mod metadata;
+mod outage;
 mod refresh;
 mod revocation;

@@ -69,7 +69,7 @@ pub(crate) struct TestServer {
     management: Router,
     canary: canary::Canary,
     dir: tempfile::TempDir,
-    database: Option<String>,
+    database: Option<(&'static cluster::Cluster, String)>,
 }
 
 /// An answer, read to its end.
@@ -128,18 +128,41 @@ impl TestServer {
 
     /// With settings of its own.
     pub(crate) async fn start_with(engine: Engine, values: &[(&str, &str)]) -> Self {
-        let canary = canary::Canary::new();
         let dir = tempfile::tempdir().unwrap();
+        match engine {
+            Engine::Sqlite => {
+                let store = SqliteStore::open(&dir.path().join("test.sqlite")).unwrap();
+                Self::over(store, dir, None, values).await
+            }
+            Engine::Postgres => Self::start_on(cluster::shared(), dir, values).await,
+        }
+    }
+
+    /// On a cluster that the test is going to mistreat.
+    pub(crate) async fn start_on_own(cluster: &'static cluster::Cluster) -> Self {
+        Self::start_on(cluster, tempfile::tempdir().unwrap(), &[]).await
+    }
+
+    async fn start_on(
+        cluster: &'static cluster::Cluster,
+        dir: tempfile::TempDir,
+        values: &[(&str, &str)],
+    ) -> Self {
+        let url = cluster.database().await;
+        let store = PostgresStore::open(&url).await.unwrap();
+        Self::over(store, dir, Some((cluster, url)), values).await
+    }
+
+    async fn over(
+        store: Arc<dyn Store>,
+        dir: tempfile::TempDir,
+        database: Option<(&'static cluster::Cluster, String)>,
+        values: &[(&str, &str)],
+    ) -> Self {
+        let canary = canary::Canary::new();
         let mut all = vec![("issuer", "https://auth.example")];
         all.extend_from_slice(values);
         let settings = Settings::from_values(&all).unwrap();
-        let (store, database): (Arc<dyn Store>, _) = match engine {
-            Engine::Sqlite => (SqliteStore::open(&dir.path().join("test.sqlite")).unwrap(), None),
-            Engine::Postgres => {
-                let database = cluster::shared().database().await;
-                (PostgresStore::open(&database).await.unwrap(), Some(database))
-            }
-        };
         let clock = Arc::new(ManualClock::new(START));
         let kek = KeyEncryptionKey::from_text(&"ab".repeat(32)).unwrap();
         let keys = Keys::open(store.clone(), kek, KeySchedule::default(), clock.now()).await.unwrap();
@@ -310,8 +333,8 @@ impl Drop for TestServer {
                 self.canary.search(&path.display().to_string(), &std::fs::read(&path).unwrap());
             }
         }
-        if let Some(database) = &self.database {
-            self.canary.search("the dumped database", &cluster::shared().dump(database));
+        if let Some((cluster, url)) = &self.database {
+            self.canary.search("the dumped database", &cluster.dump(url));
         }
         self.canary.search_logs();
     }
