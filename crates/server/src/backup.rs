@@ -24,7 +24,7 @@ mod restore;
 
 pub use check::{Checker, Summary};
 pub use read::{of, stream};
-pub use restore::{Restored, restore};
+pub use restore::{Restored, begin_epoch, restore};
 
 use std::collections::BTreeMap;
 

@@ -42,10 +42,18 @@ pub async fn restore<F: Read + Seek + Send>(
     file.seek(SeekFrom::Start(0))?;
     fill(store, file, progress).await?;
     if !keep_sessions {
-        let keep_until = now.plus(longest_access(store).await.map_err(BackupError::Partly)?);
-        store.begin_epoch(now, keep_until).await.map_err(BackupError::Partly)?;
+        begin_epoch(store, now).await.map_err(BackupError::Partly)?;
     }
     Ok(Restored { summary, ended: !keep_sessions })
+}
+
+/// The epoch rule: ends every session and token minted before, those too that the store has
+/// forgotten because it is a copy from before them.
+///
+/// # Errors
+/// The store's.
+pub async fn begin_epoch(store: &dyn Store, now: Timestamp) -> StoreResult<()> {
+    store.begin_epoch(now, now.plus(longest_access(store).await?)).await
 }
 
 fn check(file: &mut impl Read, progress: &(dyn Fn(u64) + Sync)) -> Result<Summary, BackupError> {

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::failure::Failure;
 use super::transport::Admin;
 use super::{Context, progress};
-use crate::backup::{Restored, restore};
+use crate::backup::{Restored, begin_epoch, restore};
+use crate::config::Settings;
 
 /// Fills an empty store from a backup; no server may run on it.
 ///
@@ -22,11 +23,16 @@ use crate::backup::{Restored, restore};
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
     /// The backup.
-    file: PathBuf,
+    #[arg(required_unless_present = "after_copy")]
+    file: Option<PathBuf>,
     /// Leaves sessions and tokens of before the backup alive. What was revoked after it comes
     /// back to life; refresh tokens that were used after it are refused.
     #[arg(long)]
     keep_sessions: bool,
+    /// Instead of a backup: the store itself is an old copy (of a file system snapshot, pg_dump,
+    /// point-in-time recovery). Ends every session and token, the forgotten ones too.
+    #[arg(long, conflicts_with_all = ["file", "keep_sessions"])]
+    after_copy: bool,
 }
 
 /// What the epoch rule means to people.
@@ -49,8 +55,9 @@ impl Restore {
                 settings.data_dir.display()
             )));
         }
-        let unreadable = |error| Failure::refused(format!("{} cannot be read: {error}", self.file.display()));
-        let file = std::fs::File::open(&self.file).map_err(unreadable)?;
+        let Some(path) = &self.file else { return after_copy(context, &settings).await };
+        let unreadable = |error| Failure::refused(format!("{} cannot be read: {error}", path.display()));
+        let file = std::fs::File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
         let opened = crate::server::open_store(&settings)
             .await
@@ -65,6 +72,21 @@ impl Restore {
         let restored = outcome.map_err(|error| Failure::refused(error.to_string()))?;
         report(context, &restored)
     }
+}
+
+/// The epoch rule for a store that something else has put back.
+async fn after_copy(context: &mut Context, settings: &Settings) -> Result<(), Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+    let opened = crate::server::open_store(settings).await.map_err(|error| refused(&error))?;
+    let begun = begin_epoch(opened.store.as_ref(), opened.clock.now()).await;
+    opened.store.close().await;
+    begun.map_err(|error| refused(&error))?;
+    if context.output.json {
+        context.output.json(&json!({"sessions_kept": false}))?;
+    } else {
+        context.output.line(ENDED)?;
+    }
+    Ok(())
 }
 
 fn report(context: &mut Context, restored: &Restored) -> Result<(), Failure> {

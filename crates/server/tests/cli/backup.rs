@@ -48,6 +48,22 @@ fn a_backup_restores_and_ends_what_was_before() {
 }
 
 #[test]
+fn a_store_put_back_by_other_means_begins_a_new_epoch() {
+    let place = Place::new();
+    place.furnish();
+    let pair = place.json(&["session", "add", "--user", "ana", "--client", "web"]);
+    let sid = pair["session_id"].as_str().unwrap();
+    let run = place.run(&["restore", "--after-copy"]).assert_ok();
+    assert!(run.out.contains("is ended: users sign in again"), "{run:?}");
+    assert_eq!(place.json(&["session", "explain", sid])["status"], "ended");
+    // The log's number is past any that the copy's future can have seen.
+    let number = place.json(&["revoke", "token", "some-jti"])["revocation_number"].as_u64().unwrap();
+    assert!(number > 1_700_000_000_000, "{number}");
+    assert_eq!(place.run(&["restore", "--after-copy", "x"]).status, 2);
+    assert_eq!(place.run(&["restore"]).status, 2);
+}
+
+#[test]
 fn a_damaged_backup_restores_nothing() {
     let place = Place::new();
     place.furnish();
