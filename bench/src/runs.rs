@@ -19,8 +19,6 @@ use crate::{Arguments, Outcome, Part, procfs, raw};
 
 /// Not measured at the beginning of each load.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// Refreshes over which the database must stay as large as it is, at most.
-const REFRESHES: u64 = 1_000_000;
 /// Sessions in the PostgreSQL store, at most: it takes them in more slowly than SQLite.
 const POSTGRES_SESSIONS: usize = 200_000;
 /// How long the service is left alone before its memory is read.
@@ -146,7 +144,8 @@ impl<'a> Bench<'a> {
         let mut refreshes = None;
         if self.wants(Part::Refresh) {
             let chains = Refreshes::chains(running.address, seed::APP, seeded.app.deal(self.connections));
-            let (measured, _) = load::run(&self.plan(&running, REFRESHES), chains)?;
+            // As many as there are sessions: the database must stay as large as it is.
+            let (measured, _) = load::run(&self.plan(&running, u64::from(self.arguments.sessions)), chains)?;
             let resident = procfs::resident_bytes(running.pid())?;
             rows.push(
                 Row::load(format!("refresh, SQLite, {sessions} sessions"), &measured, resident)

@@ -31,6 +31,17 @@ impl Recent {
     /// Bytes of one in the row: seconds, network, agent, each a big-endian u32.
     pub const LEN: usize = 12;
 
+    /// Bytes of the row's field. It has them from the beginning, so that no refresh makes a row
+    /// longer: a table full of rows that grow splits its pages.
+    pub const FIELD_LEN: usize = Self::KEPT * Self::LEN;
+
+    /// The field of a new session: this entry, and room for the rest.
+    pub fn first_field(self) -> [u8; Self::FIELD_LEN] {
+        let mut field = [0; Self::FIELD_LEN];
+        field.iter_mut().zip(self.encode()).for_each(|(place, byte)| *place = byte);
+        field
+    }
+
     /// The entry's bytes, to be put in front of the row's field.
     pub fn encode(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
@@ -42,11 +53,12 @@ impl Recent {
         bytes
     }
 
-    /// The entries of the row's field, newest first.
+    /// The entries of the row's field, newest first; room that is not used yet is zeros.
     pub fn decode_all(field: &[u8]) -> Vec<Self> {
         let word = |bytes: &[u8]| bytes.iter().fold(0_u32, |acc, b| (acc << 8) | u32::from(*b));
         field
             .chunks_exact(Self::LEN)
+            .take_while(|entry| entry.iter().any(|byte| *byte != 0))
             .map(|entry| {
                 let mut words = entry.chunks_exact(4).map(word);
                 let mut next = || words.next().unwrap_or_default();
@@ -323,4 +335,25 @@ pub struct SessionFilter {
     pub client: Option<ClientId>,
     /// Live or ended ones.
     pub live: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_of_recent_refreshes_has_one_length_for_ever() {
+        let entry = |seconds: i64| Recent {
+            at: Timestamp(seconds * 1000),
+            context: Context { network: 1, agent: 2 },
+        };
+        let mut field = entry(1).first_field().to_vec();
+        assert_eq!(Recent::decode_all(&field), [entry(1)]);
+        for seconds in 2..=6 {
+            field.splice(0..0, entry(seconds).encode());
+            field.truncate(Recent::FIELD_LEN);
+            assert_eq!(field.len(), Recent::FIELD_LEN);
+        }
+        assert_eq!(Recent::decode_all(&field), [entry(6), entry(5), entry(4), entry(3)]);
+    }
 }

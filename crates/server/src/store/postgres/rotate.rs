@@ -62,7 +62,7 @@ const ROTATE: &str = concat!(
     standing_columns!()
 );
 
-const _: () = assert!(Recent::KEPT * Recent::LEN == 48, "the statement keeps as many bytes");
+const _: () = assert!(Recent::FIELD_LEN == 48, "the statement keeps as many bytes");
 
 /// The refreshes that wait, and the tasks that carry them to the database.
 pub(super) struct Rotator {

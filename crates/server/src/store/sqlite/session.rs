@@ -52,7 +52,7 @@ const REPLAYED: &str = concat!(
 );
 
 /// Bytes that the last few refreshes take.
-const RECENT_LEN: usize = Recent::KEPT * Recent::LEN;
+const RECENT_LEN: usize = Recent::FIELD_LEN;
 
 /// The conditional update of a refresh.
 pub(super) fn rotate(conn: &Connection, rotate: &RotateSession) -> StoreResult<Option<Standing>> {
@@ -204,7 +204,7 @@ fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<(
         millis(new.idle_lifetime),
         idle_expires_at.0,
         expires_at.0,
-        Recent { at: new.now, context: new.context }.encode()
+        Recent { at: new.now, context: new.context }.first_field()
     ])?;
     Ok(())
 }
