@@ -8,8 +8,6 @@ mod client;
 #[expect(
     dead_code,
     clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "the cluster of the tests, which say what is missing by panicking"
 )]

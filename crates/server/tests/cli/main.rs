@@ -1,6 +1,6 @@
 //! The real binary from outside, in directories and on ports of its own.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../support/cluster.rs"]
 #[expect(dead_code, reason = "these tests only use the database")]
