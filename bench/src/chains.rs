@@ -243,7 +243,7 @@ mod tests {
             first.ends_with("\r\n\r\ngrant_type=refresh_token&client_id=app&refresh_token=r1"),
             "{first}"
         );
-        assert!(first.contains("content-length: 57\r\n"), "{first}");
+        assert!(first.contains("content-length: 55\r\n"), "{first}");
         chain.answer(200, br#"{"access_token":"a","refresh_token":"r2"}"#).unwrap();
         assert!(sent(&mut chain).ends_with("=s1"));
         assert_eq!(chain.answer(503, br#"{"error":"busy"}"#).unwrap_err(), "status 503, busy");
