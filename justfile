@@ -30,3 +30,7 @@ advisories:
 docs-check:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
     cargo test --locked -p countersign --test docs
+
+# The proofs, each with a report: see docs/proof.md. `just prove model`, `just prove simulate --help`.
+prove *ARGS:
+    cargo run --release --locked -p countersign-prove -- {{ ARGS }}

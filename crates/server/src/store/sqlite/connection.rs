@@ -1,5 +1,6 @@
 //! Opening the database file: who may read it, how it is kept, and its migrations.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Purpose {
     /// Most memory that the connection's pages take, in KiB.
     fn cache_kib(self) -> i64 {
         match self {
-            Self::Write => 64 << 10,
+            Self::Write => 16 << 10,
             Self::Read => 16 << 10,
             Self::Checkpoint => 64,
         }
@@ -61,10 +62,17 @@ pub(super) fn prepare(path: &Path) -> StoreResult<()> {
         )));
     }
     let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
+    options.create_new(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|e| StoreError::Unavailable(format!("{}: {e}", path.display())))?;
+    // Only a missing file is opened here: closing a handle of a file gives up the locks that the
+    // process holds on it.
+    match options.open(path) {
+        Err(e) if e.kind() != ErrorKind::AlreadyExists => {
+            return Err(StoreError::Unavailable(format!("{}: {e}", path.display())));
+        }
+        _ => {}
+    }
     migrate(&mut open(path, Purpose::Write)?)
 }
 
