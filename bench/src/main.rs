@@ -40,6 +40,10 @@ struct Arguments {
     /// Seconds that each load is measured.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
+    /// Refreshes on SQLite, at least; by default as many as there are sessions, which shows that the
+    /// database does not grow.
+    #[arg(long)]
+    refreshes: Option<u64>,
     /// Connections that send requests at once.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,

@@ -144,8 +144,8 @@ impl<'a> Bench<'a> {
         let mut refreshes = None;
         if self.wants(Part::Refresh) {
             let chains = Refreshes::chains(running.address, seed::APP, seeded.app.deal(self.connections));
-            // As many as there are sessions: the database must stay as large as it is.
-            let (measured, _) = load::run(&self.plan(&running, u64::from(self.arguments.sessions)), chains)?;
+            let at_least = self.arguments.refreshes.unwrap_or(u64::from(self.arguments.sessions));
+            let (measured, _) = load::run(&self.plan(&running, at_least), chains)?;
             let resident = procfs::resident_bytes(running.pid())?;
             rows.push(
                 Row::load(format!("refresh, SQLite, {sessions} sessions"), &measured, resident)

@@ -17,6 +17,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connection::{self, Purpose};
+use super::readers::Readers;
 use crate::store::{StoreError, StoreResult};
 
 /// The log is copied when it has this many pages.
@@ -36,23 +37,36 @@ pub(super) struct LogKeeper {
     /// Wakes the copying thread; ends it when dropped.
     written: SyncSender<()>,
     finish: Arc<AtomicBool>,
+    readers: Arc<Readers>,
 }
 
 impl LogKeeper {
     /// Starts the copying thread.
-    pub(super) fn start(path: &Path) -> StoreResult<(Self, JoinHandle<()>)> {
+    pub(super) fn start(path: &Path, readers: Arc<Readers>) -> StoreResult<(Self, JoinHandle<()>)> {
         let conn = connection::open(path, Purpose::Checkpoint)?;
         // Kept for as long as the thread runs: closing any handle of the file gives up the locks
         // that the process holds on it.
         let file = File::open(path).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         let (written, commits) = sync_channel(1);
         let finish = Arc::new(AtomicBool::new(false));
-        let copier = Copier { conn, file, commits, finish: finish.clone(), copy_at: COPY_PAGES };
+        let copier = Copier {
+            conn,
+            file,
+            commits,
+            finish: finish.clone(),
+            readers: readers.clone(),
+            copy_at: COPY_PAGES,
+        };
         let thread = std::thread::Builder::new()
             .name("sqlite-log".to_owned())
             .spawn(move || copier.run())
             .map_err(|e| StoreError::Unavailable(format!("no thread for the store: {e}")))?;
-        Ok((Self { written, finish }, thread))
+        Ok((Self { written, finish, readers }, thread))
+    }
+
+    /// Called by the writer when a transaction has ended, before it answers for it.
+    pub(super) fn committed(&self) {
+        self.readers.committed();
     }
 
     /// Called by the writer between two transactions.
@@ -62,6 +76,8 @@ impl LogKeeper {
             if let Err(error) = checkpoint(conn, "PASSIVE") {
                 tracing::warn!(%error, "the copying of the log could not be finished");
             }
+            // Views of what is in the database altogether do not keep the log from starting over.
+            self.readers.release();
             self.finish.store(false, Ordering::Release);
         }
         // When a wake-up is waiting already, one more is not needed.
@@ -74,6 +90,7 @@ struct Copier {
     file: File,
     commits: Receiver<()>,
     finish: Arc<AtomicBool>,
+    readers: Arc<Readers>,
     /// The length at which to copy next.
     copy_at: i64,
 }
@@ -97,6 +114,7 @@ impl Copier {
             return Ok(());
         }
         for _ in 0..REPETITIONS {
+            self.readers.release();
             checkpoint(&self.conn, "PASSIVE")?;
             self.file.sync_data().map_err(|e| StoreError::Unavailable(e.to_string()))?;
             log = checkpoint(&self.conn, "NOOP")?;

@@ -17,8 +17,6 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most prepared statements that a connection keeps.
 const STATEMENTS: usize = 128;
-/// How much of the file is read through a mapping.
-const MAPPED_BYTES: i64 = 2 << 30;
 /// The log file is cut back to this when it is reset; below, its blocks are used again, which
 /// makes a commit cheaper.
 const LOG_FILE_BYTES: i64 = 512 << 20;
@@ -44,7 +42,7 @@ impl Purpose {
     /// Most memory that the connection's pages take, in KiB.
     fn cache_kib(self) -> i64 {
         match self {
-            Self::Write => 16 << 10,
+            Self::Write => 64 << 10,
             Self::Read => 16 << 10,
             Self::Checkpoint => 64,
         }
@@ -94,7 +92,7 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> StoreResult<Connection> {
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = {LOG_FILE_BYTES};
          PRAGMA cache_size = -{};
-         PRAGMA mmap_size = {MAPPED_BYTES};
+         PRAGMA mmap_size = 0;
          PRAGMA temp_store = MEMORY;
          PRAGMA trusted_schema = OFF;",
         purpose.cache_kib()

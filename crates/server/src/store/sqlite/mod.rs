@@ -1,5 +1,6 @@
 //! The SQLite engine: one file, one process. One thread writes, and commits what is waiting
-//! together; two read; one is for what walks over many rows; one writes the log back.
+//! together; what reads a few rows is done where it is asked for; one thread is for what walks over
+//! many rows; one writes the log back.
 
 mod backup;
 mod checkpoint;
@@ -11,6 +12,7 @@ mod event;
 mod key;
 mod liveness;
 mod query;
+mod readers;
 mod revocation;
 mod session;
 mod standing;
@@ -28,6 +30,7 @@ use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use self::checkpoint::LogKeeper;
+use self::readers::Readers;
 use self::revocation::{Change, Done};
 use self::worker::{BULK_DEADLINE, DEADLINE, Extent, Worker};
 use super::{
@@ -37,13 +40,10 @@ use super::{
 };
 use crate::time::Timestamp;
 
-/// Threads that read.
-const READERS: usize = 2;
-
 /// The store in a SQLite file.
 pub struct SqliteStore {
     writer: Worker,
-    readers: Worker,
+    readers: Arc<Readers>,
     /// For what walks over many rows, so that nothing short waits behind it.
     walker: Worker,
     log_thread: Mutex<Option<JoinHandle<()>>>,
@@ -55,23 +55,20 @@ impl SqliteStore {
     /// directory must be there, and belong to this process alone.
     pub fn open(path: &Path) -> StoreResult<Arc<Self>> {
         connection::prepare(path)?;
-        let (keeper, log_thread) = LogKeeper::start(path)?;
+        let readers = Arc::new(Readers::new(path));
+        let (keeper, log_thread) = LogKeeper::start(path, readers.clone())?;
         Ok(Arc::new(Self {
             writer: Worker::writer(path, keeper)?,
-            readers: Worker::readers(path, "sqlite-reader", READERS)?,
-            walker: Worker::readers(path, "sqlite-walker", 1)?,
+            readers,
+            walker: Worker::walker(path)?,
             log_thread: Mutex::new(Some(log_thread)),
             changed: Notify::new(),
         }))
     }
 
-    /// A call that only reads.
-    async fn read<T, F>(&self, work: F) -> StoreResult<T>
-    where
-        F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
-        T: Send + 'static,
-    {
-        self.readers.run(Extent::Single, DEADLINE, work).await
+    /// A call that reads a few rows by one statement.
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
+        self.readers.run(work)
     }
 
     /// A call that may read very many rows.
@@ -122,7 +119,7 @@ impl Store for SqliteStore {
     async fn ping(&self) -> StoreResult<()> {
         // The writer too: while another process holds the file, the store is not ready.
         self.writer.run(Extent::Single, DEADLINE, |_| Ok(())).await?;
-        self.read(|conn| revocation::position(conn).map(|_| ())).await
+        self.read(|conn| revocation::position(conn).map(|_| ()))
     }
 
     async fn start_session(&self, new: &NewSession) -> StoreResult<Started> {
@@ -145,7 +142,7 @@ impl Store for SqliteStore {
     }
 
     async fn standing(&self, id: SessionId) -> StoreResult<Option<Standing>> {
-        self.read(move |conn| standing::find(conn, id)).await
+        self.read(|conn| standing::find(conn, id))
     }
 
     async fn sessions(
@@ -170,13 +167,11 @@ impl Store for SqliteStore {
     }
 
     async fn liveness(&self, query: &LivenessQuery) -> StoreResult<Liveness> {
-        let query = query.clone();
-        self.read(move |conn| liveness::liveness(conn, &query)).await
+        self.read(|conn| liveness::liveness(conn, query))
     }
 
     async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>> {
-        let client = client.clone();
-        self.read(move |conn| liveness::client_position(conn, &client, revision)).await
+        self.read(|conn| liveness::client_position(conn, client, revision))
     }
 
     async fn revoke(
@@ -199,11 +194,11 @@ impl Store for SqliteStore {
     }
 
     async fn revocations(&self, after: u64, limit: u32, now: Timestamp) -> StoreResult<Vec<RevocationEntry>> {
-        self.read(move |conn| revocation::list(conn, after, limit, now)).await
+        self.read(|conn| revocation::list(conn, after, limit, now))
     }
 
     async fn position(&self) -> StoreResult<u64> {
-        self.read(revocation::position).await
+        self.read(revocation::position)
     }
 
     async fn add_user(&self, user: &User) -> StoreResult<Added> {
@@ -212,12 +207,11 @@ impl Store for SqliteStore {
     }
 
     async fn user(&self, id: UserId) -> StoreResult<Option<User>> {
-        self.read(move |conn| user::find(conn, id)).await
+        self.read(|conn| user::find(conn, id))
     }
 
     async fn find_user_by_name(&self, canonical: &str) -> StoreResult<Option<User>> {
-        let canonical = canonical.to_owned();
-        self.read(move |conn| user::find_by_name(conn, &canonical)).await
+        self.read(|conn| user::find_by_name(conn, canonical))
     }
 
     async fn users(&self, filter: &UserFilter, page: &Page<String>) -> StoreResult<Vec<User>> {
@@ -242,8 +236,7 @@ impl Store for SqliteStore {
     }
 
     async fn client(&self, id: &ClientId) -> StoreResult<Option<Client>> {
-        let id = id.clone();
-        self.read(move |conn| client::find(conn, &id)).await
+        self.read(|conn| client::find(conn, id))
     }
 
     async fn clients(&self, filter: &ClientFilter, page: &Page<ClientId>) -> StoreResult<Vec<Client>> {
@@ -289,7 +282,7 @@ impl Store for SqliteStore {
     }
 
     async fn keys(&self) -> StoreResult<Vec<KeyRecord>> {
-        self.read(key::list).await
+        self.read(key::list)
     }
 
     async fn add_key(&self, key: &KeyRecord) -> StoreResult<Added> {
@@ -345,7 +338,7 @@ impl Store for SqliteStore {
     }
 
     async fn version(&self) -> StoreResult<u64> {
-        self.read(revocation::version).await
+        self.read(revocation::version)
     }
 
     /// No other process has this store, so what is waited for are this one's own changes.
@@ -355,11 +348,10 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) {
-        let (readers, walker, writer) =
-            (self.readers.stopping(), self.walker.stopping(), self.writer.stopping());
+        self.readers.close();
+        let (walker, writer) = (self.walker.stopping(), self.writer.stopping());
         let log_thread = self.log_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let closed = tokio::task::spawn_blocking(move || {
-            readers();
             walker();
             writer();
             // Without a writer it ends of itself; the last connection writes the log back.

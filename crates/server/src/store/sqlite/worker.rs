@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 /// The same for what reads or writes very many rows.
 pub(super) const BULK_DEADLINE: Duration = Duration::from_secs(120);
 
-/// A queue of calls and the threads that serve it.
+/// A queue of calls and the thread that serves it.
 pub(super) struct Worker {
     queue: SyncSender<Message>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 enum Message {
@@ -50,34 +50,22 @@ pub(super) enum Extent {
 impl Worker {
     /// Starts the thread that writes.
     pub(super) fn writer(path: &Path, keeper: LogKeeper) -> StoreResult<Self> {
-        Self::start(path, "sqlite-writer", 1, Purpose::Write, Some(keeper))
+        Self::start(path, "sqlite-writer", Purpose::Write, Some(keeper))
     }
 
-    /// Starts threads that read.
-    pub(super) fn readers(path: &Path, name: &str, count: usize) -> StoreResult<Self> {
-        Self::start(path, name, count, Purpose::Read, None)
+    /// Starts the thread for what walks over many rows.
+    pub(super) fn walker(path: &Path) -> StoreResult<Self> {
+        Self::start(path, "sqlite-walker", Purpose::Read, None)
     }
 
-    fn start(
-        path: &Path,
-        name: &str,
-        count: usize,
-        purpose: Purpose,
-        mut keeper: Option<LogKeeper>,
-    ) -> StoreResult<Self> {
+    fn start(path: &Path, name: &str, purpose: Purpose, keeper: Option<LogKeeper>) -> StoreResult<Self> {
         let (queue, receiver) = sync_channel(QUEUE);
-        let receiver = Arc::new(Mutex::new(receiver));
-        let mut threads = Vec::with_capacity(count);
-        for _ in 0..count {
-            let served = Served { conn: connection::open(path, purpose)?, purpose, keeper: keeper.take() };
-            let receiver = receiver.clone();
-            let thread = std::thread::Builder::new()
-                .name(name.to_owned())
-                .spawn(move || served.serve(&receiver))
-                .map_err(|e| StoreError::Unavailable(format!("no thread for the store: {e}")))?;
-            threads.push(thread);
-        }
-        Ok(Self { queue, threads: Mutex::new(threads) })
+        let served = Served { conn: connection::open(path, purpose)?, purpose, keeper };
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || served.serve(&receiver))
+            .map_err(|e| StoreError::Unavailable(format!("no thread for the store: {e}")))?;
+        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
     }
 
     /// Runs `work` in a transaction and gives its answer once that is committed. When the
@@ -100,19 +88,16 @@ impl Worker {
         }
     }
 
-    /// What ends the threads once they have served what is waiting now; it blocks.
+    /// What ends the thread once it has served what is waiting now; it blocks.
     pub(super) fn stopping(&self) -> impl FnOnce() + Send + 'static {
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         let queue = self.queue.clone();
         move || {
-            for _ in &threads {
-                // Fails only when the threads have ended already.
-                let _ = queue.send(Message::Stop);
-            }
-            for thread in threads {
-                if thread.join().is_err() {
-                    tracing::error!("a thread of the store ended in a panic");
-                }
+            let Some(thread) = thread else { return };
+            // Fails only when the thread has ended already.
+            let _ = queue.send(Message::Stop);
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store ended in a panic");
             }
         }
     }
@@ -176,7 +161,7 @@ struct Served {
 }
 
 impl Served {
-    fn serve(mut self, receiver: &Mutex<Receiver<Message>>) {
+    fn serve(mut self, receiver: &Receiver<Message>) {
         let mut waiting = VecDeque::with_capacity(BATCH);
         loop {
             let go_on = wait_for_calls(receiver, &mut waiting);
@@ -233,6 +218,9 @@ impl Served {
                 unavailable("the commit failed")
             });
         }
+        if let Some(keeper) = &self.keeper {
+            keeper.committed();
+        }
         done.into_iter().for_each(|call| call.answer(&outcome));
         if let Some(keeper) = &mut self.keeper {
             keeper.after_commit(&self.conn);
@@ -277,8 +265,7 @@ impl Served {
 }
 
 /// Blocks for a first call and takes what else waits. False: it is time to stop.
-fn wait_for_calls(receiver: &Mutex<Receiver<Message>>, waiting: &mut VecDeque<Box<dyn Call>>) -> bool {
-    let receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+fn wait_for_calls(receiver: &Receiver<Message>, waiting: &mut VecDeque<Box<dyn Call>>) -> bool {
     match receiver.recv() {
         Ok(Message::Call(call)) => waiting.push_back(call),
         Ok(Message::Stop) | Err(_) => return false,
@@ -295,8 +282,11 @@ fn wait_for_calls(receiver: &Mutex<Receiver<Message>>, waiting: &mut VecDeque<Bo
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use futures_util::FutureExt;
 
+    use super::super::readers::Readers;
     use super::*;
 
     struct Bench {
@@ -309,7 +299,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("test.sqlite");
             connection::prepare(&path).unwrap();
-            let (keeper, _) = LogKeeper::start(&path).unwrap();
+            let readers = Arc::new(Readers::new(&path));
+            let (keeper, _) = LogKeeper::start(&path, readers).unwrap();
             Self { worker: Arc::new(Worker::writer(&path, keeper).unwrap()), _dir: dir }
         }
 
