@@ -17,6 +17,10 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most prepared statements that a connection keeps.
 const STATEMENTS: usize = 128;
+/// How much of the file requests read through a mapping, which saves a system call and a copy of
+/// each page. Its pages are the system's cache: they count as this process's memory and are given
+/// back when something else needs them.
+const MAPPED_BYTES: i64 = 2 << 30;
 /// The log file is cut back to this when it is reset; below, its blocks are used again, which
 /// makes a commit cheaper.
 const LOG_FILE_BYTES: i64 = 512 << 20;
@@ -32,8 +36,10 @@ const MIGRATIONS: [Migration; 1] = [Migration {
 pub(super) enum Purpose {
     /// The one that writes.
     Write,
-    /// One that reads.
+    /// One that reads a few rows.
     Read,
+    /// One that walks over many.
+    Walk,
     /// The one that writes the log back into the database.
     Checkpoint,
 }
@@ -42,9 +48,16 @@ impl Purpose {
     /// Most memory that the connection's pages take, in KiB.
     fn cache_kib(self) -> i64 {
         match self {
-            Self::Write => 64 << 10,
-            Self::Read => 16 << 10,
+            Self::Write => 16 << 10,
+            Self::Read | Self::Walk => 4 << 10,
             Self::Checkpoint => 64,
+        }
+    }
+
+    fn mapped_bytes(self) -> i64 {
+        match self {
+            Self::Write | Self::Read => MAPPED_BYTES,
+            Self::Walk | Self::Checkpoint => 0,
         }
     }
 }
@@ -92,12 +105,13 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> StoreResult<Connection> {
          PRAGMA wal_autocheckpoint = 0;
          PRAGMA journal_size_limit = {LOG_FILE_BYTES};
          PRAGMA cache_size = -{};
-         PRAGMA mmap_size = 0;
+         PRAGMA mmap_size = {};
          PRAGMA temp_store = MEMORY;
          PRAGMA trusted_schema = OFF;",
-        purpose.cache_kib()
+        purpose.cache_kib(),
+        purpose.mapped_bytes()
     ))?;
-    if purpose == Purpose::Read {
+    if matches!(purpose, Purpose::Read | Purpose::Walk) {
         conn.execute_batch("PRAGMA query_only = ON")?;
     }
     Ok(conn)

@@ -55,7 +55,7 @@ impl Worker {
 
     /// Starts the thread for what walks over many rows.
     pub(super) fn walker(path: &Path) -> StoreResult<Self> {
-        Self::start(path, "sqlite-walker", Purpose::Read, None)
+        Self::start(path, "sqlite-walker", Purpose::Walk, None)
     }
 
     fn start(path: &Path, name: &str, purpose: Purpose, keeper: Option<LogKeeper>) -> StoreResult<Self> {
@@ -189,7 +189,7 @@ impl Served {
             waiting.drain(..).for_each(|call| call.answer(&Err(why.clone())));
             return;
         }
-        if self.purpose == Purpose::Read {
+        if self.purpose == Purpose::Walk {
             while let Some(mut call) = waiting.pop_front() {
                 call.run(&self.conn);
                 call.answer(&Ok(()));
@@ -246,7 +246,7 @@ impl Served {
     fn begin(&self) -> &'static str {
         match self.purpose {
             Purpose::Write => "BEGIN IMMEDIATE",
-            Purpose::Read | Purpose::Checkpoint => "BEGIN DEFERRED",
+            Purpose::Read | Purpose::Walk | Purpose::Checkpoint => "BEGIN DEFERRED",
         }
     }
 
