@@ -5,6 +5,11 @@
 //! SQLite syncs the database file only in the checkpoint that reaches the log's end, which under
 //! load is the writer's: without the thread's own sync it would pay for every page there, a stall
 //! of 200 ms.
+//!
+//! When that sync fails, the copying ends for as long as the process runs. The system has reported
+//! the lost pages once and forgets them, a second sync would succeed without them, and SQLite, which
+//! counts them as copied, would start the log over or remove it: the only other place that has them.
+//! The log stays whole and commits are synced to it as before; the next start copies all of it.
 
 use std::fs::File;
 use std::path::Path;
@@ -98,25 +103,42 @@ struct Copier {
 impl Copier {
     fn run(mut self) {
         while self.commits.recv().is_ok() {
-            if let Err(error) = self.copy_if_long() {
-                tracing::warn!(%error, "the log could not be copied");
+            match self.copy_if_long() {
+                Ok(Copied::Durably) => {}
+                Ok(Copied::Unsynced(error)) => {
+                    tracing::error!(
+                        %error,
+                        "the database file could not be synced: its log is kept and grows until the service is restarted"
+                    );
+                    self.keep_the_log();
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "the log could not be copied"),
             }
             std::thread::park_timeout(LOOK_EVERY);
         }
     }
 
-    fn copy_if_long(&mut self) -> StoreResult<()> {
+    /// Holds its connection until the process ends: the last one that closes would copy the rest
+    /// of the log and remove it.
+    fn keep_the_log(self) {
+        std::mem::forget(self);
+    }
+
+    fn copy_if_long(&mut self) -> StoreResult<Copied> {
         let mut log = checkpoint(&self.conn, "NOOP")?;
         if log.pages < self.copy_at.min(MOST_PAGES) || log.left() == 0 || self.finish.load(Ordering::Acquire)
         {
             // A log that was started over is short again.
             self.copy_at = if log.pages < COPY_PAGES { COPY_PAGES } else { self.copy_at };
-            return Ok(());
+            return Ok(Copied::Durably);
         }
         for _ in 0..REPETITIONS {
             self.readers.release();
             checkpoint(&self.conn, "PASSIVE")?;
-            self.file.sync_data().map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            if let Err(error) = self.file.sync_data() {
+                return Ok(Copied::Unsynced(error));
+            }
             log = checkpoint(&self.conn, "NOOP")?;
             if log.left() <= FINISH_PAGES {
                 break;
@@ -128,8 +150,15 @@ impl Copier {
             // A walk over the rows still reads the log, or the disk is slow: leave it time.
             self.copy_at = log.pages + COPY_PAGES / 4;
         }
-        Ok(())
+        Ok(Copied::Durably)
     }
+}
+
+/// What became of the pages that were copied, if there were any.
+enum Copied {
+    Durably,
+    /// Some may not be on the disk, now or after another sync.
+    Unsynced(std::io::Error),
 }
 
 struct Log {
@@ -149,4 +178,56 @@ fn checkpoint(conn: &Connection, how: &str) -> StoreResult<Log> {
         .prepare_cached(&sql)?
         .query_row([], |row| Ok(Log { pages: row.get(1)?, copied: row.get(2)? }))?;
     Ok(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes, copies with a sync that fails or not, closes every connection; says whether the log
+    /// is still there.
+    fn log_is_there_after_a_copy(synced_by: &Path, dir: &Path) -> bool {
+        let path = dir.join("test.sqlite");
+        connection::prepare(&path).unwrap();
+        let writer = connection::open(&path, Purpose::Write).unwrap();
+        let reader = connection::open(&path, Purpose::Read).unwrap();
+        writer.execute_batch("UPDATE meta SET position = position + 1").unwrap();
+        // A view, so that the copying does not reach the end and SQLite itself syncs nothing.
+        reader.execute_batch("BEGIN; SELECT * FROM meta").unwrap();
+        writer.execute_batch("UPDATE meta SET position = position + 1").unwrap();
+        let (written, commits) = sync_channel(1);
+        let copier = Copier {
+            conn: connection::open(&path, Purpose::Checkpoint).unwrap(),
+            file: File::open(synced_by).unwrap(),
+            commits,
+            finish: Arc::new(AtomicBool::new(false)),
+            readers: Arc::new(Readers::new(&path)),
+            copy_at: 1,
+        };
+        written.send(()).unwrap();
+        drop(written);
+        copier.run();
+        let log = checkpoint(&writer, "NOOP").unwrap();
+        assert!(log.copied > 0 && log.left() > 0, "a part was copied");
+        drop((reader, writer));
+        dir.join("test.sqlite-wal").exists()
+    }
+
+    #[test]
+    fn the_log_is_kept_when_the_database_could_not_be_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        // A file that cannot be synced.
+        assert!(log_is_there_after_a_copy(Path::new("/dev/null"), dir.path()));
+        // Another process that starts copies all of it; one in this process finds it whole.
+        let conn = connection::open(&dir.path().join("test.sqlite"), Purpose::Write).unwrap();
+        let position: i64 = conn.query_row("SELECT position FROM meta", [], |row| row.get(0)).unwrap();
+        assert_eq!(position, 2);
+    }
+
+    #[test]
+    fn the_log_goes_with_the_last_connection_when_all_was_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(!log_is_there_after_a_copy(file.path(), dir.path()));
+    }
 }
