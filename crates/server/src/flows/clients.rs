@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use countersign_wire::{ClientId, ClientSecret};
 
 use super::{FlowResult, Refusal};
-use crate::store::{Client, ClientSettings, Store, StoreResult};
+use crate::store::{Client, ClientSettings, Store, StoreResult, hex};
 use crate::time::Timestamp;
 
 /// Most records kept in memory.
@@ -195,5 +195,5 @@ fn secret_matches(settings: &ClientSettings, secret: &ClientSecret, now: Timesta
 /// SHA-256 of a client secret, hex. Secrets are 256 random bits made by us, so there is nothing
 /// that a slow hash would protect.
 pub fn hash_secret(secret: &ClientSecret) -> String {
-    digest(&SHA256, secret.expose().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(digest(&SHA256, secret.expose().as_bytes()).as_ref())
 }

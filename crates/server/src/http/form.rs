@@ -38,6 +38,9 @@ pub fn parse_json(body: &[u8]) -> Result<Parameters, Refusal> {
 /// # Errors
 /// `invalid_request`.
 pub fn decode(text: &[u8]) -> Result<String, Refusal> {
+    if !text.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return utf8(text.to_vec());
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.iter();
     while let Some(byte) = rest.next() {
@@ -53,6 +56,10 @@ pub fn decode(text: &[u8]) -> Result<String, Refusal> {
             other => *other,
         });
     }
+    utf8(bytes)
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String, Refusal> {
     String::from_utf8(bytes).map_err(|_| Refusal::invalid_request("the body is not UTF-8"))
 }
 

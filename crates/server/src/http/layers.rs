@@ -142,6 +142,8 @@ fn method_text(method: &Method) -> &str {
 
 /// The headers of every answer; a handler's own values stay.
 fn finish(headers: &mut HeaderMap, id: HeaderValue) {
+    // Room for these, and for what the HTTP library adds, is made once.
+    headers.reserve(8);
     headers.insert(&X_REQUEST_ID, id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let mut default = |name: HeaderName, value: &'static str| {

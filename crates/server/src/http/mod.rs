@@ -22,16 +22,10 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::extract::Request;
-use http::{HeaderValue, header};
+use http::HeaderValue;
 
 use crate::app::App;
 use crate::config::{Limits, Network, Settings};
-use crate::flows::Origin;
-use peer::{ClientAddress, Peer};
-
-/// Longest part of a user agent that is kept, in characters.
-const MAX_AGENT: usize = 160;
 
 /// What the public endpoints know.
 pub struct Public {
@@ -55,20 +49,6 @@ impl Public {
             trusted_proxies: settings.trusted_proxies.clone(),
             jwks_cache_control: HeaderValue::from_str(&max_age)
                 .unwrap_or_else(|_| HeaderValue::from_static("no-cache")),
-        }
-    }
-
-    /// Where a request came from.
-    fn origin(&self, request: &Request) -> Origin {
-        let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Unix { uid: None });
-        let agent = request.headers().get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
-        Origin {
-            network: ClientAddress::find(peer, request.headers(), &self.trusted_proxies).network(),
-            agent: String::from_utf8_lossy(agent)
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(MAX_AGENT)
-                .collect(),
         }
     }
 }

@@ -6,13 +6,17 @@ use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 use countersign_wire::{ClientSecret, Parameters};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::body::{self, BodyError};
 use super::error::OAuthError;
+use super::peer::{ClientAddress, Peer};
 use super::{Public, form};
 use crate::flows::clients::Credentials;
 use crate::flows::{Origin, Refusal};
+
+/// Longest part of a user agent that is kept, in characters.
+const MAX_AGENT: usize = 160;
 
 /// Which content types an endpoint reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +35,8 @@ pub(super) struct OAuthRequest {
     pub(super) credentials: Credentials,
     /// Its headers.
     pub(super) headers: HeaderMap,
-    /// Where it came from.
-    pub(super) origin: Origin,
+    /// Who sent it.
+    peer: Peer,
 }
 
 /// Why a request was not taken apart.
@@ -67,11 +71,11 @@ pub(super) async fn read(
     public: &Public,
 ) -> Result<OAuthRequest, Unreadable> {
     let basic = request.headers().contains_key(header::AUTHORIZATION);
-    let origin = public.origin(&request);
+    let peer = request.extensions().get().copied().unwrap_or(Peer::Unix { uid: None });
     let (parameters, headers) = read_body(request, accepts, public).await?;
     let credentials =
         credentials(&headers, &parameters).map_err(|refusal| Unreadable::Refused { refusal, basic })?;
-    Ok(OAuthRequest { parameters, credentials, headers, origin })
+    Ok(OAuthRequest { parameters, credentials, headers, peer })
 }
 
 /// Reads a request of anyone.
@@ -111,6 +115,19 @@ async fn read_body(
 }
 
 impl OAuthRequest {
+    /// Where it came from.
+    pub(super) fn origin(&self, public: &Public) -> Origin {
+        let agent = self.headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+        Origin {
+            network: ClientAddress::find(self.peer, &self.headers, &public.trusted_proxies).network(),
+            agent: String::from_utf8_lossy(agent)
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(MAX_AGENT)
+                .collect(),
+        }
+    }
+
     /// Whether the client used the `Authorization` header.
     pub(super) fn basic(&self) -> bool {
         self.headers.contains_key(header::AUTHORIZATION)

@@ -71,7 +71,7 @@ async fn answer(
                 scope: parsed.scope,
                 resources: parsed.resources,
                 idempotency_key,
-                origin: request.origin.clone(),
+                origin: request.origin(public),
             };
             let result = refresh::run(app, &request.credentials, &refresh, now).await;
             if let Some(outcome) = refresh_outcome(&result) {

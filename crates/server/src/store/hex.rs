@@ -1,11 +1,11 @@
-//! Bytes as lower-case hex, for exported rows and checksums.
+//! Bytes as lower-case hex: exported rows, checksums, hashes of secrets.
 
 /// The hex of some bytes.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    use std::fmt::Write;
+    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
         text
     })
 }

@@ -9,7 +9,7 @@ mod client;
 #[cfg(test)]
 pub(crate) mod contract;
 mod event;
-mod hex;
+pub(crate) mod hex;
 mod key;
 mod migrations;
 pub mod postgres;
