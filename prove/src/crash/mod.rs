@@ -9,6 +9,7 @@ mod load;
 mod place;
 mod points;
 mod power;
+mod recording;
 mod report;
 mod tracer;
 mod wire;
@@ -28,7 +29,6 @@ mod proxy;
 
 use clap::ValueEnum;
 
-use self::report::Row;
 use crate::Outcome;
 
 /// What to do.
