@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
             Experiment::Points => points::run()?,
             Experiment::Kill => kill::run(arguments.cycles, seed)?,
             Experiment::Power => power::run(arguments.cycles, seed)?,
-            Experiment::Disk => disk::run(seed)?,
+            Experiment::Disk => disk::run()?,
             Experiment::Wire => wire::run(arguments.cycles, seed)?,
         });
     }

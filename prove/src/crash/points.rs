@@ -78,9 +78,9 @@ fn kill_at(
     let only = format!("trace={call}");
     let inject = format!("inject={call}:signal=SIGKILL:when={nth}");
     let tracer = Tracer::attach(&server, &["-e", &only, "-e", &inject], trace)?;
-    client.refresh(server.address, tally);
+    let heard = client.refresh(server.address, tally);
     // A process is only gone for its parent once its tracer has seen the end of every thread.
-    let was_killed = !server.is_ready();
+    let was_killed = heard == Heard::Nothing || !server.is_ready();
     server.kill()?;
     tracer.wait()?;
     Ok(was_killed)
