@@ -79,7 +79,7 @@ impl Place {
     }
 
     fn serve_as(&self, mut command: Command) -> Outcome<Server> {
-        let (address, management) = (free_address()?, free_address()?);
+        let [address, management] = free_addresses()?;
         command.args(["countersign", "--data-dir"]).arg(self.data_dir());
         if let Some(database) = &self.database {
             command.args(["--database", database]);
@@ -158,8 +158,11 @@ fn read_or_empty(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-fn free_address() -> Outcome<SocketAddr> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+/// Both are held until both are known, so that they differ.
+fn free_addresses() -> Outcome<[SocketAddr; 2]> {
+    let listeners = [TcpListener::bind(("127.0.0.1", 0))?, TcpListener::bind(("127.0.0.1", 0))?];
+    let [a, b] = &listeners;
+    Ok([a.local_addr()?, b.local_addr()?])
 }
 
 async fn fill(app: &App, count: usize) -> Outcome<Vec<(SessionId, String)>> {
