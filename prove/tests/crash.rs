@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+#[expect(clippy::unwrap_used, reason = "a test's helper")]
 fn holds(arguments: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_countersign-prove"))
         .args(["crash", "--json", "--seed", "1"])

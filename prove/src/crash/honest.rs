@@ -95,7 +95,7 @@ impl Honest {
             generation: 1,
             previous: None,
             successors: HashMap::new(),
-            has_proof: index % 2 == 0,
+            has_proof: index.is_multiple_of(2),
             may_revoke: index % 4 == 3,
             revocation: Revocation::No,
             acknowledgements: Vec::new(),

@@ -130,7 +130,7 @@ pub(super) fn settle(place: &Place, load: Load) -> Outcome<Tally> {
 }
 
 fn progress(engine: &str, cycle: u32, cycles: u32) {
-    if cycle % SAY_EVERY == 0 || cycle == cycles {
+    if cycle.is_multiple_of(SAY_EVERY) || cycle == cycles {
         say(&format!("kill, {engine}: {cycle} of {cycles}"));
     }
 }

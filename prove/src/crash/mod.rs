@@ -19,7 +19,6 @@ mod wire;
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    clippy::indexing_slicing,
     reason = "the cluster of the tests, which say what is missing by panicking"
 )]
 mod cluster;

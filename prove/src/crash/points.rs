@@ -49,7 +49,7 @@ fn all_points(place: &Place, engine: &'static str) -> Outcome<Row> {
         {
             tally.violations.push(format!("killed at {call} number {nth}: the session does not live"));
         }
-        if was_killed && reached % 20 == 0 {
+        if was_killed && reached.is_multiple_of(20) {
             say(&format!("points, {engine}: killed at {reached} points of at most {}", points.len()));
         }
     }

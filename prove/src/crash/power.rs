@@ -174,7 +174,7 @@ impl Judge<'_> {
                 } else {
                     tally.acknowledged += acknowledged.len() as u64;
                 }
-                if judged % 100 == 0 {
+                if judged.is_multiple_of(100) {
                     say(&format!("power: {judged} of {moments} images"));
                 }
             }
@@ -228,7 +228,7 @@ struct Disk<'a> {
 impl<'a> Disk<'a> {
     fn happens(&mut self, event: &'a Event, log_is_synced: bool) {
         match event {
-            Event::SyncBegins(thread, _) => {
+            Event::SyncBegins(thread) => {
                 self.syncing.insert(*thread, self.pending.len());
             }
             Event::SyncEnds(thread, file) => {

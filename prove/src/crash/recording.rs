@@ -17,7 +17,7 @@ pub(super) enum Event {
     /// A file was removed.
     Remove { file: &'static str },
     /// A thread asked for a file to be on the disk.
-    SyncBegins(u32, &'static str),
+    SyncBegins(u32),
     /// And it is.
     SyncEnds(u32, &'static str),
     /// An answer with status 200 began to leave.
@@ -94,7 +94,7 @@ impl Reader<'_> {
             }
             "fsync" | "fdatasync" => {
                 let Some(file) = self.file_in(arguments) else { return Some(()) };
-                self.events.push(Event::SyncBegins(thread, file));
+                self.events.push(Event::SyncBegins(thread));
                 self.syncing.insert(thread, file);
                 if !arguments.contains("<unfinished") {
                     return self.sync_ends(thread, arguments);
@@ -169,10 +169,10 @@ mod tests {
         );
         let events = Recording::read(&trace, &["a.db-wal"], &known).unwrap().events;
         assert!(matches!(&events[0], Event::Write { offset: 4096, data, .. } if data == &[0, 255]));
-        assert!(matches!(events[1], Event::SyncBegins(7, "a.db-wal")));
+        assert!(matches!(events[1], Event::SyncBegins(7)));
         assert!(matches!(events[2], Event::SyncEnds(7, "a.db-wal")));
         assert!(matches!(events[3], Event::Acknowledged(found, Acknowledged::Revoked) if found == id));
-        assert!(matches!(events[4], Event::SyncBegins(9, _)), "and it never ends");
+        assert!(matches!(events[4], Event::SyncBegins(9)), "and it never ends");
         assert!(matches!(events[5], Event::Truncate { length: 12, .. }));
         assert_eq!(events.len(), 6);
     }

@@ -36,12 +36,12 @@ pub(super) fn run(cycles: u32, seed: u64) -> Outcome<Vec<Row>> {
         std::thread::sleep(Duration::from_millis(random.u64(LASTS)));
         proxy.set(*state);
         std::thread::sleep(Duration::from_millis(random.u64(LASTS)));
-        if cycle % RESTARTS == 0 {
+        if cycle.is_multiple_of(RESTARTS) {
             cluster.crash();
             cluster.start_again();
         }
         proxy.set(Wire::Open);
-        if cycle % 10 == 0 {
+        if cycle.is_multiple_of(10) {
             say(&format!("wire: {cycle} of {cycles}"));
         }
     }
