@@ -178,7 +178,7 @@ impl Board {
             self.restarts
         );
         let mut table = Table::new();
-        table.load_preset(comfy_table::presets::NOTHING);
+        table.load_style(comfy_table::presets::NOTHING);
         let mut row = |name: &str, value: String| {
             table.add_row([name, value.as_str()]);
         };
@@ -202,7 +202,7 @@ impl Board {
             out += &format!("\n{}\n", self.thieves());
         }
         let mut table = Table::new();
-        table.load_preset(comfy_table::presets::NOTHING).set_header(["", "promise", "", "evidence"]);
+        table.load_style(comfy_table::presets::NOTHING).set_header(["", "promise", "", "evidence"]);
         for verdict in self.verdicts() {
             let word = match verdict.kept {
                 Some(true) => "kept",
@@ -216,7 +216,7 @@ impl Board {
 
     fn thieves(&self) -> String {
         let mut table = Table::new();
-        table.load_preset(comfy_table::presets::NOTHING).set_header([
+        table.load_style(comfy_table::presets::NOTHING).set_header([
             "thief",
             "victim",
             "caught",

@@ -77,7 +77,8 @@ pub(crate) struct Round {
 
 /// All tabs wake and refresh what is stored; returns when none has a request under way.
 pub(crate) async fn round(session: &Session, rng: &mut fastrand::Rng) -> Round {
-    let shared = Shared { start: Instant::now(), handled: AtomicU64::new(u64::MAX), lost: AtomicBool::new(false) };
+    let shared =
+        Shared { start: Instant::now(), handled: AtomicU64::new(u64::MAX), lost: AtomicBool::new(false) };
     let seen = Mutex::new(Vec::new());
     let tabs = (0..session.rules.tabs.max(1)).map(|index| {
         let mut rng = rng.fork();

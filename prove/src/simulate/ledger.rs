@@ -24,7 +24,6 @@ struct Entry {
 #[derive(Debug, Clone)]
 pub(crate) struct End {
     pub(crate) at: Instant,
-    pub(crate) words: String,
     /// Rotations that had been seen.
     pub(crate) generation: u64,
 }
@@ -89,10 +88,8 @@ impl Ledger {
                 let successor = self.fingerprint(successor);
                 self.granted(sent, successor, at);
             }
-            Answer::Refused { error, description, .. } if error == "invalid_grant" => {
-                let generation = self.tally.rotations;
-                let words = || format!("{error}: {description}");
-                self.end.get_or_insert_with(|| End { at, words: words(), generation });
+            Answer::Refused { error, .. } if error == "invalid_grant" => {
+                self.end.get_or_insert(End { at, generation: self.tally.rotations });
             }
             Answer::Refused { .. } => {}
         }

@@ -40,7 +40,6 @@ const THEFT_PACE: (f64, f64) = (0.2, 2.5);
 
 /// What to do.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct Arguments {
     /// The store of our own service.
     #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
@@ -413,7 +412,9 @@ fn theirs(arguments: &Arguments, url: &Url) -> Outcome<Stage> {
     let mut victims = Vec::new();
     for (rules, kind) in kinds {
         let token = tokens.next().ok_or_else(|| {
-            format!("the thieves alone need {needed} sessions, and honest clients need some too: see --thieves")
+            format!(
+                "the thieves alone need {needed} sessions, and honest clients need some too: see --thieves"
+            )
         })??;
         victims.push((rules, kind, token));
     }

@@ -73,7 +73,9 @@ pub(crate) struct Session {
 pub(crate) enum Delivered {
     Answer(Answer),
     /// No answer. Whether the server has handled it is not known, or it was surely not sent.
-    Lost { sent: bool },
+    Lost {
+        sent: bool,
+    },
 }
 
 impl Session {

@@ -94,7 +94,12 @@ pub(crate) struct Heist {
 }
 
 /// Lets a thief and a victim act until one is refused, or for so many refreshes of the victim.
-pub(crate) async fn steal(session: Arc<Session>, kind: Kind, rng: fastrand::Rng, patience: u64) -> Option<Heist> {
+pub(crate) async fn steal(
+    session: Arc<Session>,
+    kind: Kind,
+    rng: fastrand::Rng,
+    patience: u64,
+) -> Option<Heist> {
     let mut rng = rng;
     let rounds = AtomicU64::new(0);
     let over = AtomicBool::new(false);
@@ -119,9 +124,7 @@ pub(crate) async fn steal(session: Arc<Session>, kind: Kind, rng: fastrand::Rng,
         while rounds.load(Ordering::Relaxed) < before && !over.load(Ordering::Relaxed) {
             sleep(LOOK_EVERY).await;
         }
-        let loot = Thief { session: &session, kind, over: &over }.act(&mut rng).await;
-        // The victim goes on for a while: it may be the one who is refused.
-        loot
+        Thief { session: &session, kind, over: &over }.act(&mut rng).await
     };
     let ((), loot) = tokio::join!(victim, thief);
     if forfeited.load(Ordering::Relaxed) {
@@ -142,8 +145,7 @@ pub(crate) async fn steal(session: Arc<Session>, kind: Kind, rng: fastrand::Rng,
     let (mut victim_alive, mut thief_alive) = (true, true);
     if end.is_some() {
         victim_alive = alive(session.honest_ask(&session.stored())).await;
-        let Some(ask) = loot.last.clone() else { return None };
-        thief_alive = alive(ask).await;
+        thief_alive = alive(loot.last.clone()?).await;
     }
     Some(Heist {
         kind,

@@ -111,9 +111,7 @@ impl Node {
         let tls = match url.scheme() {
             "http" => None,
             "https" => {
-                let name = rustls::pki_types::ServerName::try_from(
-                    host.trim_matches(['[', ']']).to_owned(),
-                )?;
+                let name = rustls::pki_types::ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
                 Some((connector()?, name))
             }
             other => return Err(format!("a token endpoint has http or https, not {other}").into()),
