@@ -12,7 +12,7 @@ type Fingerprint = u128;
 
 /// What is known of one presented token.
 struct Entry {
-    /// The proofs that were presented with it, each once; one of them made the successor.
+    /// The proofs that were presented with it until `answered`, each once; one made the successor.
     proofs: Vec<Option<Fingerprint>>,
     /// The successors that were seen; more than one is a fork.
     successors: Vec<Fingerprint>,
@@ -75,7 +75,8 @@ impl Ledger {
             successors: Vec::new(),
             answered: None,
         });
-        if !entry.proofs.contains(&proof) {
+        // What is sent after the first answer did not make the successor, and excuses nobody.
+        if entry.answered.is_none() && !entry.proofs.contains(&proof) {
             entry.proofs.push(proof);
         }
         Sent { token, proof, at }
