@@ -40,6 +40,7 @@ fn assert_all_kept(board: &Value, good: bool, restarts: u64) {
     assert!(good);
     assert_eq!(board["restarts"], restarts);
     assert_eq!(board["honest"]["ended"], Value::Array(Vec::new()));
+    assert_eq!(board["honest"]["unusable"], 0);
     let thieves = board["thieves"].as_array().unwrap();
     assert_eq!(thieves.len(), 11, "each kind of thief, for each kind of victim");
     for thief in thieves.iter().filter(|thief| thief["promised"] == true) {

@@ -46,6 +46,8 @@ pub(crate) struct Honest {
     pub(crate) converged: u64,
     pub(crate) diverged: u64,
     pub(crate) forfeited: usize,
+    /// Sessions whose first token was refused.
+    pub(crate) unusable: usize,
     /// The words of each ending.
     pub(crate) ended: Vec<String>,
     pub(crate) tally: Tally,
@@ -157,7 +159,7 @@ impl Board {
             "restarts": self.restarts, "good": self.is_good(), "verdicts": verdicts,
             "honest": {
                 "sessions": honest.sessions, "refreshes": honest.refreshes, "ended": honest.ended,
-                "forfeited": honest.forfeited, "lost_answers_recovered": honest.recovered,
+                "forfeited": honest.forfeited, "unusable": honest.unusable, "lost_answers_recovered": honest.recovered,
                 "lost_answers_not_recovered": honest.unrecovered, "rounds_converged": honest.converged,
                 "rounds_diverged": honest.diverged, "same_successor_again": honest.tally.repeats,
             },
@@ -186,6 +188,8 @@ impl Board {
         row("honest refreshes", honest.refreshes.to_string());
         row("honest sessions ended", honest.ended.len().to_string());
         row("conditions not kept, not judged", honest.forfeited.to_string());
+        row("first token refused, not judged", honest.unusable.to_string());
+        row("thefts that came to nothing", self.heists_void.to_string());
         row("same successor again", honest.tally.repeats.to_string());
         row("tokens with two successors", self.tally.forks.to_string());
         for (name, count) in &self.wire {

@@ -29,6 +29,8 @@ pub(crate) struct Life {
     pub(crate) diverged: u64,
     /// Why it ended, if it did.
     pub(crate) ended: Option<String>,
+    /// Its first token was refused: the session is judged not at all.
+    pub(crate) unusable: bool,
     /// The documented conditions could not be kept: the session is judged no further.
     pub(crate) forfeited: bool,
 }
@@ -38,6 +40,10 @@ pub(crate) async fn live(session: Arc<Session>, mut rng: fastrand::Rng, stop: Ar
     let mut life = Life::default();
     // Clients do not begin all at one moment.
     sleep(between(&mut rng, (Duration::ZERO, session.rules.pace.1))).await;
+    if !session.open(&mut rng).await {
+        life.unusable = true;
+        return life;
+    }
     while !stop.load(Ordering::Relaxed) {
         match round(&session, &mut rng).await {
             Round { refused: Some(words), lost, tabs, .. } => {

@@ -131,7 +131,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     } else {
         println!("{}", board.text());
     }
-    if board.is_good() { Ok(()) } else { Err("a promise was broken".into()) }
+    if !board.is_good() {
+        return Err("a promise was broken".into());
+    }
+    if board.honest.unusable > 0 {
+        return Err("some sessions were refused at their first refresh: look at client and tokens".into());
+    }
+    Ok(())
 }
 
 fn check(arguments: &Arguments) -> Outcome<()> {
@@ -249,6 +255,7 @@ fn add_life(board: &mut Board, session: &Session, life: Life) {
     honest.converged += life.converged;
     honest.diverged += life.diverged;
     honest.forfeited += usize::from(life.forfeited);
+    honest.unusable += usize::from(life.unusable);
     honest.ended.extend(life.ended);
     let tally = session.ledger().tally;
     honest.tally.rotations += tally.rotations;

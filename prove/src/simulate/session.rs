@@ -119,6 +119,19 @@ impl Session {
         }
     }
 
+    /// The first refresh, by one tab and with nothing lost. False: the session cannot be used, so
+    /// whatever happens to it says nothing about the server.
+    pub(crate) async fn open(&self, rng: &mut fastrand::Rng) -> bool {
+        let token = self.stored();
+        match self.present(&self.honest_ask(&token), Fault::None, rng).await {
+            Delivered::Answer(Answer::Granted(successor)) => self.store(&token, &successor),
+            Delivered::Answer(Answer::Refused { status: 400..500, .. }) => return false,
+            // Not decided: the ordinary rounds ask again.
+            Delivered::Answer(Answer::Refused { .. }) | Delivered::Lost { .. } => {}
+        }
+        true
+    }
+
     /// Sends a request over the wire with that fault.
     pub(crate) async fn present(&self, ask: &Ask, fault: Fault, rng: &mut fastrand::Rng) -> Delivered {
         let counts = &self.world.counts;

@@ -101,6 +101,9 @@ pub(crate) async fn steal(
     patience: u64,
 ) -> Option<Heist> {
     let mut rng = rng;
+    if !session.open(&mut rng).await {
+        return None;
+    }
     let rounds = AtomicU64::new(0);
     let over = AtomicBool::new(false);
     let forfeited = AtomicBool::new(false);
