@@ -45,7 +45,7 @@ struct Arguments {
     #[arg(long)]
     refreshes: Option<u64>,
     /// Connections that send requests at once.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
     /// Measures only these.
     #[arg(long, value_enum, value_delimiter = ',')]

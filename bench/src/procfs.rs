@@ -5,11 +5,21 @@ use crate::Outcome;
 /// Ticks of a second in `/proc/PID/stat`: `USER_HZ` is 100 on every architecture of today.
 const TICKS: f64 = 100.0;
 
-/// Resident memory, in bytes.
+/// Resident memory, in bytes: all of it.
 pub(crate) fn resident_bytes(pid: u32) -> Outcome<f64> {
+    memory(pid, "VmRSS:")
+}
+
+/// Resident memory that is the process's own, in bytes: without the parts of files that it maps,
+/// which are the system's cache, are counted once for each mapping, and are given back when needed.
+pub(crate) fn own_bytes(pid: u32) -> Outcome<f64> {
+    memory(pid, "RssAnon:")
+}
+
+fn memory(pid: u32, what: &str) -> Outcome<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what));
+    let kib = line.and_then(|line| line.split_whitespace().next()).ok_or("no memory in status")?;
     Ok(kib.parse::<f64>()? * 1024.0)
 }
 

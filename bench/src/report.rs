@@ -67,7 +67,7 @@ struct Load {
     first_error: Option<String>,
     server_cpus: f64,
     loader_cpus: f64,
-    server_resident_bytes: f64,
+    server_own_bytes: f64,
 }
 
 impl Row {
@@ -77,7 +77,7 @@ impl Row {
     }
 
     /// What a load measured, and what memory the server had after it.
-    pub(crate) fn load(name: impl Into<String>, measured: &Measured, resident_bytes: f64) -> Self {
+    pub(crate) fn load(name: impl Into<String>, measured: &Measured, own_bytes: f64) -> Self {
         let load = Load {
             p50_ms: measured.quantile_ms(0.5),
             p99_ms: measured.quantile_ms(0.99),
@@ -89,7 +89,7 @@ impl Row {
             first_error: measured.first_error.clone(),
             server_cpus: measured.server_cpus,
             loader_cpus: measured.loader_cpus,
-            server_resident_bytes: resident_bytes,
+            server_own_bytes: own_bytes,
         };
         Self { load: Some(load), ..Self::figure(name, measured.rate(), Unit::PerSecond) }
     }
@@ -114,7 +114,7 @@ impl Row {
                 let errors = right(grouped(load.errors as f64));
                 cells.push(if load.errors > 0 { errors.fg(Color::Red) } else { errors });
                 cells.push(right(format!("{:.2} / {:.2}", load.server_cpus, load.loader_cpus)));
-                cells.push(right(Unit::Bytes.text(load.server_resident_bytes)));
+                cells.push(right(Unit::Bytes.text(load.server_own_bytes)));
             }
             None => cells.extend((0..7).map(|_| Cell::new(""))),
         }
@@ -187,7 +187,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
         "max ms",
         "errors",
         "processors\nserver / load",
-        "memory after",
+        "own memory after",
         "goal",
     ]);
     table.add_rows(rows.iter().map(Row::cells));

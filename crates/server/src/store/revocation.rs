@@ -192,7 +192,7 @@ pub struct Receipt {
 }
 
 /// What must hold for an access token to be live, besides its own signature and expiry.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LivenessQuery {
     /// The caller's client id and the revision it was authenticated with.
     pub caller: Option<(ClientId, u64)>,

@@ -117,17 +117,26 @@ impl std::io::Write for Lines {
     }
 }
 
-#[tokio::test]
-async fn a_request_is_one_line_with_its_id_and_no_url() {
+/// What is logged, at a level, of a request that goes well and one to nowhere.
+async fn logged_at(level: &str) -> String {
     let lines = Lines::default();
-    let log = crate::config::LogSettings { format: crate::config::LogFormat::Json, level: "info".to_owned() };
+    let log = crate::config::LogSettings { format: crate::config::LogFormat::Json, level: level.to_owned() };
     let writer = lines.clone();
     let guard = tracing::subscriber::set_default(crate::telemetry::log_to(&log, move || writer.clone()));
     let metrics = Arc::new(Metrics::new());
     call(&metrics, "GET", "/things/s3cret?token=s3cret", Some(b"id-1")).await;
+    call(&metrics, "GET", "/s3cret", Some(b"id-2")).await;
     drop(guard);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+    String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_with_its_id_and_no_url() {
+    let text = logged_at("info,countersign::http=debug").await;
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    let line = &lines[0];
     assert_eq!(line["message"], "request");
     assert_eq!(line["method"], "GET");
     assert_eq!(line["route"], "/things/{id}");
@@ -135,4 +144,11 @@ async fn a_request_is_one_line_with_its_id_and_no_url() {
     assert_eq!(line["request_id"], "id-1");
     assert!(line["duration_us"].is_u64());
     assert!(!text.contains("s3cret"));
+}
+
+#[tokio::test]
+async fn what_goes_well_has_no_line_at_the_usual_level() {
+    let text = logged_at("info").await;
+    let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap();
+    assert_eq!((&line["level"], &line["status"]), (&"INFO".into(), &404.into()));
 }

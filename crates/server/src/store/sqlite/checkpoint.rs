@@ -70,8 +70,8 @@ impl LogKeeper {
     }
 
     /// Called by the writer when a transaction has ended, before it answers for it.
-    pub(super) fn committed(&self) {
-        self.readers.committed();
+    pub(super) fn committed(&self, ending: bool) {
+        self.readers.committed(ending);
     }
 
     /// Called by the writer between two transactions.

@@ -1,4 +1,8 @@
-//! Whether an access token is still good: one statement, whatever the token.
+//! Whether an access token is still good: one statement, whatever the token, or none when it was
+//! good before and nothing has been ended since.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use countersign_wire::ClientId;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -37,6 +41,35 @@ const OF_SESSION: &str = concat!(
          AND max(c.cut, coalesce(t.cut, 0), m.cut) <= min(h.born, ?5))"
 );
 
+/// Most tokens that are remembered as good: some 20 MiB.
+const REMEMBERED: usize = 65_536;
+
+/// Tokens that were good after so many endings, and are until the next. Gateways ask about the same
+/// token with every request.
+#[derive(Default)]
+pub(super) struct KnownGood(Mutex<(u64, HashSet<LivenessQuery>)>);
+
+impl KnownGood {
+    /// Whether the answer is known; `endings` was read after the question was asked.
+    pub(super) fn has(&self, endings: u64, query: &LivenessQuery) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.0 == endings && known.1.contains(query)
+    }
+
+    /// Remembers that the answer was "good"; `endings` was read before the store was.
+    pub(super) fn add(&self, endings: u64, query: &LivenessQuery) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if endings < known.0 {
+            return;
+        }
+        if endings > known.0 || known.1.len() >= REMEMBERED {
+            known.1.clear();
+        }
+        known.0 = endings;
+        known.1.insert(query.clone());
+    }
+}
+
 /// Answers the query.
 pub(super) fn liveness(conn: &Connection, query: &LivenessQuery) -> StoreResult<Liveness> {
     let caller = query.caller.as_ref().map(|(id, _)| id.as_str());
@@ -66,4 +99,37 @@ pub(super) fn client_position(conn: &Connection, id: &ClientId, revision: u64) -
         .query_row(params![id.as_str(), int(revision)], |row| row.get(0))
         .optional()?;
     Ok(position.and_then(|p| u64::try_from(p).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(jti: &str) -> LivenessQuery {
+        let client = "app".parse().unwrap();
+        LivenessQuery { caller: None, session: None, client, position: 0, jti: jti.to_owned() }
+    }
+
+    #[test]
+    fn an_ending_makes_it_forget() {
+        let known = KnownGood::default();
+        known.add(3, &token("a"));
+        assert!(known.has(3, &token("a")));
+        assert!(!known.has(3, &token("b")));
+        assert!(!known.has(4, &token("a")));
+        // Read before the ending, told after it.
+        known.add(4, &token("b"));
+        known.add(3, &token("a"));
+        assert!(!known.has(4, &token("a")) && known.has(4, &token("b")));
+    }
+
+    #[test]
+    fn it_remembers_so_many_and_no_more() {
+        let known = KnownGood::default();
+        for n in 0..=REMEMBERED {
+            known.add(0, &token(&n.to_string()));
+        }
+        assert!(known.0.lock().unwrap().1.len() <= REMEMBERED);
+        assert!(known.has(0, &token(&REMEMBERED.to_string())));
+    }
 }

@@ -20,13 +20,21 @@ pub(super) struct Readers {
     path: PathBuf,
     /// Transactions that the writer has ended.
     commits: AtomicU64,
+    /// Those of them that may have ended something; counted after `commits`, so that a view of
+    /// whoever reads this number first has what it counts.
+    endings: AtomicU64,
     /// Those not in use; as many are opened as threads read at once. `None`: the store is closed.
     idle: Mutex<Option<Vec<Reader>>>,
 }
 
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), commits: AtomicU64::new(0), idle: Mutex::new(Some(Vec::new())) }
+        Self {
+            path: path.to_owned(),
+            commits: AtomicU64::new(0),
+            endings: AtomicU64::new(0),
+            idle: Mutex::new(Some(Vec::new())),
+        }
     }
 
     /// Runs `work` on the store as it is now, or later.
@@ -48,9 +56,18 @@ impl Readers {
         Ok(result)
     }
 
-    /// Called by the writer when it has ended a transaction, before it answers for it.
-    pub(super) fn committed(&self) {
+    /// Called by the writer when it has ended a transaction, before it answers for it; says whether
+    /// a token that was good may be good no more.
+    pub(super) fn committed(&self, ending: bool) {
         self.commits.fetch_add(1, Ordering::Release);
+        if ending {
+            self.endings.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// How many transactions have ended something, or may have.
+    pub(super) fn endings(&self) -> u64 {
+        self.endings.load(Ordering::Acquire)
     }
 
     /// Gives up the views that are not in use. A log of which there is a view cannot be started
@@ -143,11 +160,11 @@ mod tests {
         let bench = Bench::new();
         assert_eq!(bench.read(), 0);
         bench.write();
-        bench.readers.committed();
+        bench.readers.committed(false);
         assert_eq!(bench.read(), 1);
         assert_eq!(bench.read(), 1);
         bench.write();
-        bench.readers.committed();
+        bench.readers.committed(false);
         assert_eq!(bench.read(), 2);
     }
 

@@ -43,8 +43,11 @@ enum Message {
 pub(super) enum Extent {
     /// At most one statement writes, or the call only reads: it is all or nothing by itself.
     Single,
-    /// Several statements write: they are undone together if one fails.
+    /// Several statements write: they are undone together if one fails. Afterwards a token that was
+    /// good is good still.
     Several,
+    /// The same, but afterwards a token that was good may be good no more.
+    Ending,
 }
 
 impl Worker {
@@ -201,7 +204,9 @@ impl Served {
         }
         let mut done = Vec::with_capacity(waiting.len());
         let mut outcome = Ok(());
+        let mut ending = false;
         while let Some(mut call) = waiting.pop_front() {
+            ending |= call.extent() == Extent::Ending;
             let stands = self.run_undoable(call.as_mut());
             done.push(call);
             // A full disk and the like make SQLite undo the whole transaction.
@@ -219,7 +224,7 @@ impl Served {
             });
         }
         if let Some(keeper) = &self.keeper {
-            keeper.committed();
+            keeper.committed(ending);
         }
         done.into_iter().for_each(|call| call.answer(&outcome));
         if let Some(keeper) = &mut self.keeper {
