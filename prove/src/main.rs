@@ -23,7 +23,7 @@ enum Part {
     /// Explores every interleaving of the rotation with the code that the server runs.
     Model(model::Arguments),
     /// Clients, tabs and thieves against a token endpoint, ours or any other.
-    Simulate(simulate::Arguments),
+    Simulate(Box<simulate::Arguments>),
     /// Kills, power losses and faults of the disk and the database, under load.
     Crash(crash::Arguments),
     /// The service itself: what the other parts start as a process of its own.

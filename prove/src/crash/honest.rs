@@ -1,0 +1,218 @@
+//! An honest client with one session, and the judge of what it is told: it knows what was
+//! acknowledged, so whatever contradicts that is a violation.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use countersign_wire::SessionId;
+
+use super::http;
+use super::place::CLIENT;
+
+/// What clients saw, added up.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Requests sent.
+    pub(super) presentations: u64,
+    /// Answered 200.
+    pub(super) acknowledged: u64,
+    /// 503, or a connection that failed.
+    pub(super) unknown: u64,
+    /// What must not be.
+    pub(super) violations: Vec<String>,
+}
+
+impl Tally {
+    /// Adds another's.
+    pub(super) fn add(&mut self, other: Self) {
+        self.presentations += other.presentations;
+        self.acknowledged += other.acknowledged;
+        self.unknown += other.unknown;
+        self.violations.extend(other.violations);
+    }
+}
+
+/// Whether the session was revoked, as far as its client knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Revocation {
+    No,
+    /// Asked for, with no answer: both are possible.
+    Unknown,
+    Acknowledged,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// 200.
+    Yes,
+    /// `invalid_grant`.
+    No,
+    /// 503, or nothing.
+    Nothing,
+}
+
+/// An acknowledgement, as the power-loss experiment finds it again in what the server sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Acknowledged {
+    /// The session has reached this generation.
+    Generation(u32),
+    /// The session was revoked.
+    Revoked,
+}
+
+/// A client.
+pub(super) struct Honest {
+    /// Its session.
+    pub(super) id: SessionId,
+    /// The last acknowledged token.
+    current: String,
+    generation: u32,
+    /// The token before, while presenting it again is what an honest client may do: `current` has
+    /// not been presented yet.
+    previous: Option<String>,
+    /// Every token that was answered, and with what.
+    successors: HashMap<String, String>,
+    /// It sends an `Idempotency-Key`.
+    has_proof: bool,
+    /// It may revoke its session under load: not all do, so that the load goes on.
+    pub(super) may_revoke: bool,
+    revocation: Revocation,
+    /// By request id.
+    pub(super) acknowledgements: Vec<(String, Acknowledged)>,
+}
+
+impl Honest {
+    /// Clients of new sessions: every second one has a retry proof, every fourth may revoke.
+    pub(super) fn of(sessions: Vec<(SessionId, String)>) -> Vec<Self> {
+        sessions.into_iter().enumerate().map(|(index, session)| Self::new(session, index)).collect()
+    }
+
+    fn new((id, token): (SessionId, String), index: usize) -> Self {
+        Self {
+            id,
+            current: token,
+            generation: 1,
+            previous: None,
+            successors: HashMap::new(),
+            has_proof: index.is_multiple_of(2),
+            may_revoke: index % 4 == 3,
+            revocation: Revocation::No,
+            acknowledgements: Vec::new(),
+        }
+    }
+
+    /// Presents the last acknowledged token.
+    pub(super) fn refresh(&mut self, address: SocketAddr, tally: &mut Tally) -> Heard {
+        self.previous = None;
+        let token = self.current.clone();
+        self.present(address, token, tally)
+    }
+
+    /// Presents the token before again, as after a lost answer, where that is allowed; otherwise
+    /// the last one.
+    pub(super) fn repeat(&mut self, address: SocketAddr, tally: &mut Tally) -> Heard {
+        match self.previous.clone() {
+            Some(token) => self.present(address, token, tally),
+            None => self.refresh(address, tally),
+        }
+    }
+
+    /// Revokes its own session.
+    pub(super) fn revoke(&mut self, address: SocketAddr, tally: &mut Tally) -> Heard {
+        tally.presentations += 1;
+        let form = format!("client_id={CLIENT}&token={}", self.current);
+        if self.revocation == Revocation::No {
+            self.revocation = Revocation::Unknown;
+        }
+        match http::post(address, "/oauth/revoke", &form, None) {
+            Ok(answer) if answer.status == 200 => {
+                tally.acknowledged += 1;
+                self.revocation = Revocation::Acknowledged;
+                self.acknowledgements.push((answer.request_id, Acknowledged::Revoked));
+                Heard::Yes
+            }
+            other => self.heard_nothing(other, tally),
+        }
+    }
+
+    fn present(&mut self, address: SocketAddr, token: String, tally: &mut Tally) -> Heard {
+        tally.presentations += 1;
+        let form = format!("grant_type=refresh_token&client_id={CLIENT}&refresh_token={token}");
+        // The same for each try of one token, as the client library makes it; the end of the token
+        // is its mac.
+        let key =
+            self.has_proof.then(|| format!("proof-{}", token.get(token.len() - 20..).unwrap_or(&token)));
+        let answer = http::post(address, "/oauth/token", &form, key.as_deref());
+        match answer {
+            Ok(answer) if answer.status == 200 => {
+                let successor = answer.member("refresh_token").to_owned();
+                self.judge_successor(&token, &successor, tally);
+                if token == self.current {
+                    self.generation += 1;
+                    self.previous = Some(token.clone());
+                    self.current.clone_from(&successor);
+                }
+                self.acknowledgements.push((answer.request_id, Acknowledged::Generation(self.generation)));
+                self.successors.insert(token, successor);
+                tally.acknowledged += 1;
+                Heard::Yes
+            }
+            Ok(answer) if answer.status == 400 && answer.member("error") == "invalid_grant" => {
+                if self.revocation == Revocation::No {
+                    let why = answer.member("error_description");
+                    tally.violations.push(format!("{}: an honest session was ended: {why}", self.name()));
+                }
+                Heard::No
+            }
+            other => self.heard_nothing(other, tally),
+        }
+    }
+
+    fn judge_successor(&self, token: &str, successor: &str, tally: &mut Tally) {
+        if self.revocation == Revocation::Acknowledged {
+            tally.violations.push(format!("{}: a refresh after an acknowledged revocation", self.name()));
+        }
+        if successor.is_empty() || successor == token {
+            tally.violations.push(format!("{}: 200 without a successor", self.name()));
+        }
+        if self.successors.get(token).is_some_and(|known| known != successor) {
+            tally.violations.push(format!("{}: one token with two successors", self.name()));
+        }
+    }
+
+    /// Everything but a definite answer must be a connection that failed or an honest 503.
+    fn heard_nothing(&self, answer: std::io::Result<http::Answer>, tally: &mut Tally) -> Heard {
+        tally.unknown += 1;
+        match answer {
+            Ok(answer) if answer.status != 503 => {
+                let code = answer.member("error");
+                tally.violations.push(format!("{}: status {} {code}", self.name(), answer.status));
+            }
+            Ok(answer) if !answer.says_when_to_retry => {
+                tally.violations.push(format!("{}: 503 without Retry-After", self.name()));
+            }
+            _ => {}
+        }
+        Heard::Nothing
+    }
+
+    /// With everything well again: a live session is refreshed, a revoked one is not.
+    pub(super) fn settle(&mut self, address: SocketAddr, tally: &mut Tally) {
+        let heard = match self.revocation {
+            Revocation::No => self.refresh(address, tally),
+            Revocation::Unknown | Revocation::Acknowledged => {
+                self.revoke(address, tally);
+                self.refresh(address, tally)
+            }
+        };
+        let expected = if self.revocation == Revocation::No { Heard::Yes } else { Heard::No };
+        if heard != expected {
+            tally.violations.push(format!("{}: in the end {heard:?} and not {expected:?}", self.name()));
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("session {}, generation {}", self.id, self.generation)
+    }
+}

@@ -1,0 +1,309 @@
+//! Power lost below SQLite (E4, E6). Everything the service writes to its database and sends to
+//! its clients is recorded with strace, in order. For any moment the files are then rebuilt as a
+//! disk could hold them that lost its power there: what was written since a file's last finished
+//! sync is missing, or a random part of it is there, or the last write of it is torn. The product's
+//! own store opens each, and everything that was acknowledged by then must be in it.
+//!
+//! What `synchronous=NORMAL` would leave is shown with the same recording: NORMAL differs from FULL
+//! in that the log is not synced at a commit, so those syncs are taken out. It must lose refreshes:
+//! otherwise this experiment would see nothing.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use countersign::store::Store;
+use countersign::store::sqlite::SqliteStore;
+use countersign_wire::SessionId;
+
+use super::honest::{Acknowledged, Honest, Tally};
+use super::place::Place;
+use super::recording::{Event, Recording};
+use super::report::{Row, say};
+use super::tracer::Tracer;
+use crate::Outcome;
+
+const SESSIONS: usize = 12;
+/// Rounds over the sessions that are recorded.
+const ROUNDS: u64 = 8;
+/// Disks write a sector whole or not at all.
+const SECTOR: usize = 512;
+/// The database and its log: what is durable. The shared memory file is made again at every start.
+const FILES: [&str; 2] = [DATABASE, LOG];
+const DATABASE: &str = "countersign.db";
+const LOG: &str = "countersign.db-wal";
+const CALLS: &str = "trace=pwrite64,ftruncate,fsync,fdatasync,unlink,unlinkat,writev,sendto,write";
+
+/// What is left of the writes that no sync has finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    All,
+    RandomPart,
+    TornLast,
+}
+
+const LOSSES: [Loss; 4] = [Loss::All, Loss::RandomPart, Loss::TornLast, Loss::RandomPart];
+
+/// Records once, and loses power at so many moments, and the same for NORMAL.
+pub(super) fn run(cycles: u32, seed: u64) -> Outcome<Vec<Row>> {
+    let place = Place::new(None)?;
+    let (recording, base, sessions) = record(&place)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let judge = Judge { base, recording: &recording, sessions, directory: place.beside("image") };
+    let full = runtime.block_on(judge.lose_power(cycles, seed, true))?;
+    let normal = runtime.block_on(judge.lose_power(cycles, seed, false))?;
+    Ok(vec![
+        Row {
+            experiment: "power lost, synchronous=FULL".to_owned(),
+            engine: "SQLite",
+            cycles: cycles.into(),
+            tally: full,
+            checked: "S4, integrity_check",
+        },
+        expected_to_fail(normal, cycles),
+    ])
+}
+
+/// The control: the violations that NORMAL has are what it is there for.
+fn expected_to_fail(mut tally: Tally, cycles: u32) -> Row {
+    let lost = tally.violations.len();
+    tally.violations.clear();
+    if lost == 0 {
+        tally.violations.push("synchronous=NORMAL lost nothing: the experiment sees nothing".to_owned());
+    }
+    Row {
+        experiment: format!(
+            "power lost, synchronous=NORMAL (control: {lost} images lost what was acknowledged)"
+        ),
+        engine: "SQLite",
+        cycles: cycles.into(),
+        tally,
+        checked: "the losses are seen",
+    }
+}
+
+type Files = HashMap<&'static str, Vec<u8>>;
+
+/// Runs a load, an orderly stop with its checkpoint included, and gives what was seen.
+fn record(place: &Place) -> Outcome<(Recording, Files, Vec<SessionId>)> {
+    let mut clients = Honest::of(place.fill(SESSIONS)?);
+    let server = place.serve()?;
+    let trace = place.beside("trace");
+    let tracer = Tracer::attach(&server, &["-xx", "-s", "1000000", "-e", CALLS], &trace)?;
+    // Nothing is written while nothing is asked.
+    let mut base = Files::new();
+    for name in FILES {
+        base.insert(name, std::fs::read(place.data_dir().join(name))?);
+    }
+    let mut tally = Tally::default();
+    for round in 0..ROUNDS {
+        let address = server.address;
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = clients
+                .iter_mut()
+                .enumerate()
+                .map(|(index, client)| {
+                    scope.spawn(move || {
+                        let mut tally = Tally::default();
+                        if client.may_revoke && round + 1 == ROUNDS && index % 2 == 1 {
+                            client.revoke(address, &mut tally);
+                        } else {
+                            client.refresh(address, &mut tally);
+                        }
+                        tally
+                    })
+                })
+                .collect();
+            for thread in threads {
+                tally.add(thread.join().unwrap_or_default());
+            }
+        });
+    }
+    server.stop()?;
+    tracer.wait()?;
+    if let Some(violation) = tally.violations.first() {
+        return Err(format!("while recording: {violation}").into());
+    }
+    let mut known = HashMap::new();
+    for client in &mut clients {
+        known.extend(client.acknowledgements.drain(..).map(|(request, what)| (request, (client.id, what))));
+    }
+    let recording = Recording::read(&std::fs::read_to_string(trace)?, &FILES, &known)?;
+    let acknowledged =
+        recording.events.iter().filter(|event| matches!(event, Event::Acknowledged(..))).count();
+    if acknowledged != known.len() {
+        return Err(format!("{acknowledged} answers recorded, and {} received", known.len()).into());
+    }
+    Ok((recording, base, clients.iter().map(|client| client.id).collect()))
+}
+
+struct Judge<'a> {
+    base: Files,
+    recording: &'a Recording,
+    sessions: Vec<SessionId>,
+    directory: std::path::PathBuf,
+}
+
+impl Judge<'_> {
+    /// So many moments, spread evenly over the recording, each with a loss of its own.
+    async fn lose_power(&self, moments: u32, seed: u64, log_is_synced: bool) -> Outcome<Tally> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut tally = Tally::default();
+        let count = self.recording.events.len();
+        let mut disk = Disk { files: self.base.clone(), ..Disk::default() };
+        let mut acknowledged: HashMap<SessionId, (u32, bool)> = HashMap::new();
+        let mut judged = 0;
+        for (index, event) in self.recording.events.iter().enumerate() {
+            match event {
+                Event::Acknowledged(id, what) => {
+                    let (generation, is_revoked) = acknowledged.entry(*id).or_default();
+                    match what {
+                        Acknowledged::Generation(reached) => *generation = (*generation).max(*reached),
+                        Acknowledged::Revoked => *is_revoked = true,
+                    }
+                }
+                event => disk.happens(event, log_is_synced),
+            }
+            let due = u64::from(moments) * (index as u64 + 1) / count as u64;
+            while judged < due {
+                let loss = LOSSES.get(judged as usize % LOSSES.len()).copied().unwrap_or(Loss::All);
+                judged += 1;
+                let image = disk.after_loss(loss, &mut random);
+                tally.presentations += acknowledged.len() as u64;
+                if let Err(why) = self.judge(&image, &acknowledged).await {
+                    tally.violations.push(format!("event {index} of {count}, {loss:?}: {why}"));
+                } else {
+                    tally.acknowledged += acknowledged.len() as u64;
+                }
+                if judged.is_multiple_of(100) {
+                    say(&format!("power: {judged} of {moments} images"));
+                }
+            }
+        }
+        Ok(tally)
+    }
+
+    async fn judge(&self, image: &Files, acknowledged: &HashMap<SessionId, (u32, bool)>) -> Outcome<()> {
+        let directory = tempfile::Builder::new().prefix("image").tempdir_in(self.parent())?;
+        for (name, bytes) in image {
+            std::fs::write(directory.path().join(name), bytes)?;
+        }
+        let path = directory.path().join(DATABASE);
+        let store = SqliteStore::open(&path)?;
+        let found = self.look(store.as_ref(), acknowledged).await;
+        store.close().await;
+        found?;
+        let check: String =
+            rusqlite::Connection::open(&path)?.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        if check == "ok" { Ok(()) } else { Err(format!("integrity_check: {check}").into()) }
+    }
+
+    async fn look(&self, store: &dyn Store, acknowledged: &HashMap<SessionId, (u32, bool)>) -> Outcome<()> {
+        for id in &self.sessions {
+            let (generation, is_revoked) = acknowledged.get(id).copied().unwrap_or_default();
+            let session = store.standing(*id).await?.ok_or_else(|| format!("{id} is not there"))?.session;
+            if session.generation < generation {
+                return Err(format!("{id}: generation {generation} was lost").into());
+            }
+            if is_revoked && session.ended.is_none() {
+                return Err(format!("{id}: its revocation was lost").into());
+            }
+        }
+        Ok(())
+    }
+
+    fn parent(&self) -> &Path {
+        self.directory.parent().unwrap_or(&self.directory)
+    }
+}
+
+/// What the disk holds for certain, and what it may hold.
+#[derive(Default)]
+struct Disk<'a> {
+    files: Files,
+    pending: Vec<&'a Event>,
+    /// By thread: how much was pending when its sync began.
+    syncing: HashMap<u32, usize>,
+}
+
+impl<'a> Disk<'a> {
+    fn happens(&mut self, event: &'a Event, log_is_synced: bool) {
+        match event {
+            Event::SyncBegins(thread) => {
+                self.syncing.insert(*thread, self.pending.len());
+            }
+            Event::SyncEnds(thread, file) => {
+                let covers = self.syncing.remove(thread).unwrap_or_default();
+                if *file != LOG || log_is_synced {
+                    self.harden(file, covers);
+                }
+            }
+            Event::Acknowledged(..) => {}
+            change => {
+                // NORMAL too syncs the log before a checkpoint writes to the database file.
+                if !log_is_synced && change.file() == Some(DATABASE) {
+                    self.harden(LOG, self.pending.len());
+                }
+                self.pending.push(change);
+            }
+        }
+    }
+
+    /// The pending changes of a file, of the first so many of all, are now on the disk.
+    fn harden(&mut self, file: &str, covers: usize) {
+        let (now, later): (Vec<_>, Vec<_>) = self
+            .pending
+            .drain(..)
+            .enumerate()
+            .partition(|(index, event)| *index < covers && event.file() == Some(file));
+        for (_, event) in &now {
+            apply(&mut self.files, event, None);
+        }
+        for covered in self.syncing.values_mut() {
+            *covered -= now.iter().filter(|(index, _)| index < covered).count();
+        }
+        self.pending.extend(later.into_iter().map(|(_, event)| event));
+    }
+
+    fn after_loss(&self, loss: Loss, random: &mut fastrand::Rng) -> Files {
+        let mut files = self.files.clone();
+        match loss {
+            Loss::All => {}
+            Loss::RandomPart => {
+                for event in &self.pending {
+                    if random.bool() {
+                        apply(&mut files, event, None);
+                    }
+                }
+            }
+            Loss::TornLast => {
+                if let Some((last, others)) = self.pending.split_last() {
+                    others.iter().for_each(|event| apply(&mut files, event, None));
+                    let sectors = random.usize(..8);
+                    apply(&mut files, last, Some(sectors * SECTOR));
+                }
+            }
+        }
+        files
+    }
+}
+
+/// Applies a change, of a write only its first bytes if it is torn.
+fn apply(files: &mut Files, event: &Event, torn_at: Option<usize>) {
+    match event {
+        Event::Write { file, offset, data } => {
+            let bytes = files.entry(file).or_default();
+            let data = data.get(..torn_at.unwrap_or(data.len())).unwrap_or(data);
+            if bytes.len() < offset + data.len() {
+                bytes.resize(offset + data.len(), 0);
+            }
+            if let Some(place) = bytes.get_mut(*offset..offset + data.len()) {
+                place.copy_from_slice(data);
+            }
+        }
+        Event::Truncate { file, length } => files.entry(file).or_default().resize(*length, 0),
+        Event::Remove { file } => {
+            files.remove(file);
+        }
+        Event::SyncBegins(..) | Event::SyncEnds(..) | Event::Acknowledged(..) => {}
+    }
+}

@@ -1,0 +1,199 @@
+//! A session, as its simulated owner has it: the shared storage of its tabs, the rules that the
+//! client keeps, and the way of each request over the bad wire into the ledger.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::ledger::Ledger;
+use super::wire::{Answer, Ask, Credentials, Fault, Node};
+
+/// What the honest client calls itself.
+pub(crate) const HONEST_AGENT: &str = "simulated-client/1";
+/// What a thief calls itself who knows no better.
+pub(crate) const THIEF_AGENT: &str = "simulated-thief/1";
+
+/// What all sessions of a run share.
+pub(crate) struct World {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) counts: Counts,
+    /// Rotations of honest sessions so far, which the run is measured by.
+    pub(crate) refreshes: AtomicU64,
+}
+
+/// What is counted over all sessions.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) answers: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) unsent: AtomicU64,
+    pub(crate) abandoned: AtomicU64,
+    pub(crate) discarded: AtomicU64,
+    pub(crate) doubled: AtomicU64,
+    pub(crate) server_errors: AtomicU64,
+    /// Refusals by status and code.
+    pub(crate) refusals: Mutex<std::collections::BTreeMap<String, u64>>,
+}
+
+/// The rules of one kind of client.
+#[derive(Clone)]
+pub(crate) struct Rules {
+    pub(crate) client: Arc<Credentials>,
+    /// Whether it sends a retry proof.
+    pub(crate) proves: bool,
+    /// How long the server forgives a spent token of this client.
+    pub(crate) overlap: Duration,
+    /// Until when a client without a proof repeats a request that may have been handled.
+    pub(crate) retry_within: Duration,
+    /// Share of requests that something happens to.
+    pub(crate) loss: f64,
+    /// Pause between a refresh and the next, drawn between these.
+    pub(crate) pace: (Duration, Duration),
+    /// Tabs and processes that share the storage.
+    pub(crate) tabs: usize,
+    /// How late a tab may come with what it read.
+    pub(crate) late: Duration,
+}
+
+/// One session.
+pub(crate) struct Session {
+    pub(crate) world: Arc<World>,
+    pub(crate) rules: Rules,
+    stored: Mutex<String>,
+    installation: hmac::Key,
+    ledger: Mutex<Ledger>,
+}
+
+/// What came of a request, for the client that sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    Answer(Answer),
+    /// No answer. Whether the server has handled it is not known, or it was surely not sent.
+    Lost {
+        sent: bool,
+    },
+}
+
+impl Session {
+    pub(crate) fn new(world: Arc<World>, rules: Rules, token: String, rng: &mut fastrand::Rng) -> Self {
+        let mut secret = [0; 32];
+        rng.fill(&mut secret);
+        let ledger = Mutex::new(Ledger::new(rules.overlap));
+        let installation = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        Self { world, rules, stored: Mutex::new(token), installation, ledger }
+    }
+
+    /// The stored refresh token.
+    pub(crate) fn stored(&self) -> String {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the stored token, if it is still the one that was sent.
+    pub(crate) fn store(&self, sent: &str, successor: &str) {
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        if *stored == sent {
+            successor.clone_into(&mut stored);
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The retry proof of docs/refresh.md.
+    pub(crate) fn proof(&self, token: &str) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.installation, token.as_bytes()))
+    }
+
+    /// The request of an honest tab.
+    pub(crate) fn honest_ask(&self, token: &str) -> Ask {
+        Ask {
+            token: token.to_owned(),
+            proof: self.rules.proves.then(|| self.proof(token)),
+            agent: HONEST_AGENT,
+            client: self.rules.client.clone(),
+        }
+    }
+
+    /// The first refresh, by one tab and with nothing lost. False: the session cannot be used, so
+    /// whatever happens to it says nothing about the server.
+    pub(crate) async fn open(&self, rng: &mut fastrand::Rng) -> bool {
+        let token = self.stored();
+        match self.present(&self.honest_ask(&token), Fault::None, rng).await {
+            Delivered::Answer(Answer::Granted(successor)) => self.store(&token, &successor),
+            Delivered::Answer(Answer::Refused { status: 400..500, .. }) => return false,
+            // Not decided: the ordinary rounds ask again.
+            Delivered::Answer(Answer::Refused { .. }) | Delivered::Lost { .. } => {}
+        }
+        true
+    }
+
+    /// Sends a request over the wire with that fault.
+    pub(crate) async fn present(&self, ask: &Ask, fault: Fault, rng: &mut fastrand::Rng) -> Delivered {
+        let counts = &self.world.counts;
+        let add = |count: &AtomicU64| count.fetch_add(1, Ordering::Relaxed);
+        match fault {
+            Fault::None => match self.exchange(ask, rng).await {
+                Some(answer) => Delivered::Answer(answer),
+                None => {
+                    add(&counts.lost);
+                    Delivered::Lost { sent: true }
+                }
+            },
+            Fault::NeverSent => {
+                add(&counts.unsent);
+                Delivered::Lost { sent: false }
+            }
+            Fault::Abandoned => {
+                add(&counts.abandoned);
+                self.ledger().send(&ask.token, ask.proof.as_deref(), Instant::now());
+                let sent = match self.node(rng) {
+                    Some(node) => node.abandon(ask).await,
+                    None => false,
+                };
+                Delivered::Lost { sent }
+            }
+            Fault::Discarded => {
+                add(&counts.discarded);
+                self.exchange(ask, rng).await;
+                Delivered::Lost { sent: true }
+            }
+            Fault::Doubled => {
+                add(&counts.doubled);
+                let mut other = rng.fork();
+                let (one, two) = tokio::join!(self.exchange(ask, rng), self.exchange(ask, &mut other));
+                let heard = if other.bool() { one } else { two };
+                heard.map_or(Delivered::Lost { sent: true }, Delivered::Answer)
+            }
+        }
+    }
+
+    async fn exchange(&self, ask: &Ask, rng: &mut fastrand::Rng) -> Option<Answer> {
+        let sent = self.ledger().send(&ask.token, ask.proof.as_deref(), Instant::now());
+        let answer = self.node(rng)?.exchange(ask).await?;
+        self.ledger().hear(sent, &answer, Instant::now());
+        let counts = &self.world.counts;
+        counts.answers.fetch_add(1, Ordering::Relaxed);
+        if let Answer::Refused { status, error, .. } = &answer {
+            let mut refusals = counts.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            *refusals.entry(format!("{status} {error}")).or_default() += 1;
+            if *status >= 500 {
+                counts.server_errors.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Some(answer)
+    }
+
+    fn node(&self, rng: &mut fastrand::Rng) -> Option<&Node> {
+        self.world.nodes.get(rng.usize(0..self.world.nodes.len().max(1)))
+    }
+}
+
+/// A time between two.
+pub(crate) fn between(rng: &mut fastrand::Rng, (least, most): (Duration, Duration)) -> Duration {
+    least + most.saturating_sub(least).mul_f64(rng.f64())
+}
