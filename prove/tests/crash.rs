@@ -15,7 +15,7 @@ fn holds(arguments: &[&str]) {
 }
 
 #[test]
-fn a_kill_at_any_system_call_of_a_refresh_loses_nothing() {
+fn a_kill_at_the_system_calls_of_a_refresh_loses_nothing() {
     holds(&["--only", "points"]);
 }
 
