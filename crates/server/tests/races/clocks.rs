@@ -86,7 +86,10 @@ async fn a_wrong_clock_opens_the_window_by_its_length_at_most() {
             let before = nodes[0].standing(&pair.sid).await.session;
             let again = present(&nodes[1]).await;
             let after = nodes[0].standing(&pair.sid).await.session;
-            assert_eq!((after.expires_at, after.idle_expires_at), (before.expires_at, before.idle_expires_at));
+            assert_eq!(
+                (after.expires_at, after.idle_expires_at),
+                (before.expires_at, before.idle_expires_at)
+            );
             assert_eq!(after.rotated_at, before.rotated_at, "a replay moved the window");
             if has_expired(skew) {
                 again.assert_error(400, "invalid_grant");

@@ -126,8 +126,7 @@ async fn race(engine: Engine) {
             assert!(matches!(answer.status.as_u16(), 400 | 401), "{ending:?}: {}", answer.text);
             for token in chain.access.iter().chain([&pair.access]) {
                 let pairs = [("token", token.as_str())];
-                let answer =
-                    node.form_with("/oauth/introspect", &pairs, &[("authorization", &header)]).await;
+                let answer = node.form_with("/oauth/introspect", &pairs, &[("authorization", &header)]).await;
                 assert_eq!(answer.text, r#"{"active":false}"#, "{ending:?}");
             }
         }

@@ -41,8 +41,7 @@ impl Proofs {
 async fn present(nodes: &[Arc<TestServer>], token: &str, proofs: Proofs) -> Vec<Answer> {
     let barrier = Arc::new(Barrier::new(CROWD));
     let tasks = (0..CROWD).map(|i| {
-        let (node, barrier, token) =
-            (nodes[i / 2 % nodes.len()].clone(), barrier.clone(), token.to_owned());
+        let (node, barrier, token) = (nodes[i / 2 % nodes.len()].clone(), barrier.clone(), token.to_owned());
         tokio::spawn(async move {
             barrier.wait().await;
             match proofs.of(i) {
@@ -105,7 +104,8 @@ async fn foreign(engine: Engine) {
             let winners = |answer: &(usize, &Answer)| answer.0 % 2 == i && answer.1.status == 200;
             let other = |answer: &(usize, &Answer)| answer.0 % 2 != i && answer.1.status == 200;
             assert!(
-                !(answers.iter().enumerate().any(|a| winners(&a)) && answers.iter().enumerate().any(|a| other(&a))),
+                !(answers.iter().enumerate().any(|a| winners(&a))
+                    && answers.iter().enumerate().any(|a| other(&a))),
                 "two proofs were answered"
             );
         }

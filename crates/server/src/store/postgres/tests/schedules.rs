@@ -215,11 +215,7 @@ impl Stage {
     }
 
     /// Until each operation waits for its turn, is done, or waits for a lock.
-    async fn settle(
-        &self,
-        state: &mut [Option<Said>],
-        hears: &mut mpsc::UnboundedReceiver<(usize, Said)>,
-    ) {
+    async fn settle(&self, state: &mut [Option<Said>], hears: &mut mpsc::UnboundedReceiver<(usize, Said)>) {
         loop {
             let before = state.iter().filter(|s| s.is_none()).count();
             if before == 0 {
@@ -259,8 +255,14 @@ impl Stage {
             .collect();
         log.sort_by_key(|(kind, _)| *kind);
         let filter = EventFilter { session: Some(id), ..EventFilter::default() };
-        let mut events: Vec<_> =
-            world.store.events(&filter, &all()).await.unwrap().iter().map(|event| event.kind.as_str()).collect();
+        let mut events: Vec<_> = world
+            .store
+            .events(&filter, &all())
+            .await
+            .unwrap()
+            .iter()
+            .map(|event| event.kind.as_str())
+            .collect();
         events.sort_unstable();
         format!("{row:?}, log {log:?}, events {events:?}")
     }
@@ -335,7 +337,11 @@ async fn every_schedule(begin: &'static str, ops: &[Op]) {
             unavailable += 1;
             continue;
         }
-        assert!(serial.contains(&ran.outcome), "{ops:?} by {script:?}: {:?}\nserial: {serial:#?}", ran.outcome);
+        assert!(
+            serial.contains(&ran.outcome),
+            "{ops:?} by {script:?}: {:?}\nserial: {serial:#?}",
+            ran.outcome
+        );
     }
     println!(
         "{ops:?}: {} schedules of {turns:?} turns, {} outcomes, {waited} with a lock to wait for, {unavailable} 503",
