@@ -11,6 +11,9 @@ mod support;
 
 mod clocks;
 mod endings;
+mod history;
+mod judged;
+mod model;
 mod together;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_postgres::{Client, NoTls};
 
 use super::steps::{Said, Steps};
-use super::{cluster, database};
+use super::database;
 use crate::store::contract::fixtures::*;
 use crate::store::postgres::PostgresStore;
 use crate::store::{
