@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "shared with the tests of races, which have two nodes")]
 #[path = "../support/mod.rs"]
 mod support;
 

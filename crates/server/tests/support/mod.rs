@@ -143,6 +143,13 @@ impl TestServer {
         Self::start_on(cluster, tempfile::tempdir().unwrap(), &[]).await
     }
 
+    /// A second node on this server's database, with a clock of its own.
+    pub(crate) async fn node_beside(&self) -> Self {
+        let (_, url) = self.database.as_ref().unwrap();
+        let store = PostgresStore::open(url).await.unwrap();
+        Self::over(store, tempfile::tempdir().unwrap(), None, &[]).await
+    }
+
     async fn start_on(
         cluster: &'static cluster::Cluster,
         dir: tempfile::TempDir,

@@ -20,6 +20,9 @@ pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 pub(super) struct Pool {
     connections: deadpool_postgres::Pool,
     pub(super) deadline: Duration,
+    /// Where a test takes the connections' statements one by one.
+    #[cfg(test)]
+    pub(super) steps: super::tests::steps::Slot,
 }
 
 impl Pool {
@@ -34,7 +37,12 @@ impl Pool {
             }))
             .build()
             .map_err(|error| StoreError::Broken(error.to_string()))?;
-        Ok(Self { connections, deadline })
+        Ok(Self {
+            connections,
+            deadline,
+            #[cfg(test)]
+            steps: super::tests::steps::Slot::default(),
+        })
     }
 
     /// Gives no more connections out, and closes those that come back.
@@ -51,6 +59,8 @@ pub(super) struct Lease {
     object: Option<Object>,
     deadline: Instant,
     transaction: Transaction,
+    #[cfg(test)]
+    steps: Option<super::tests::steps::Steps>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +82,13 @@ impl Lease {
     /// Takes a connection, for a call that ends by `deadline`.
     pub(super) async fn take_until(pool: &Pool, deadline: Instant) -> Result<Self, Failure> {
         match timeout_at(deadline, pool.connections.get()).await {
-            Ok(Ok(object)) => Ok(Self { object: Some(object), deadline, transaction: Transaction::None }),
+            Ok(Ok(object)) => Ok(Self {
+                object: Some(object),
+                deadline,
+                transaction: Transaction::None,
+                #[cfg(test)]
+                steps: pool.steps.taken(),
+            }),
             Ok(Err(deadpool_postgres::PoolError::Backend(error))) => Err(classify(&error)),
             Ok(Err(deadpool_postgres::PoolError::PostCreateHook(HookError::Backend(error)))) => {
                 Err(classify(&error))
@@ -142,6 +158,43 @@ impl Lease {
     }
 
     async fn run<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&deadpool_postgres::ClientWrapper) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Failure> {
+        #[cfg(test)]
+        if let Some(steps) = self.steps.clone() {
+            return self.run_in_steps(&steps, work).await;
+        }
+        self.run_now(work).await
+    }
+
+    /// Each statement and each commit waits for its turn; a statement that is its own transaction
+    /// is two steps, so that others come between it and its commit.
+    #[cfg(test)]
+    async fn run_in_steps<T>(
+        &mut self,
+        steps: &super::tests::steps::Steps,
+        work: impl AsyncFnOnce(&deadpool_postgres::ClientWrapper) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T, Failure> {
+        steps.turn().await;
+        let alone = self.transaction == Transaction::None;
+        if alone {
+            self.begin();
+        }
+        if self.transaction == Transaction::Due {
+            self.transaction = Transaction::Open;
+            self.run_now(async |client| client.batch_execute(steps.begin).await).await?;
+        }
+        let value = self.run_now(work).await?;
+        if alone {
+            steps.turn().await;
+            self.run_now(async |client| client.batch_execute("COMMIT").await).await?;
+            self.transaction = Transaction::None;
+        }
+        Ok(value)
+    }
+
+    async fn run_now<T>(
         &mut self,
         work: impl AsyncFnOnce(&deadpool_postgres::ClientWrapper) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Failure> {

@@ -8,6 +8,8 @@ mod faults;
 mod nodes;
 #[path = "../../../tests/support/proxy.rs"]
 mod proxy;
+mod schedules;
+pub(super) mod steps;
 
 use std::sync::Arc;
 

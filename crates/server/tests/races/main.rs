@@ -1,0 +1,41 @@
+//! Races provoked: what two and more clients and nodes do to one session at the same time.
+//!
+//! The numbers of rounds are for an ordinary run of the tests; `COUNTERSIGN_RACE_ROUNDS` sets
+//! another for all of them. `docs/proof.md` has the commands.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+#[expect(dead_code, reason = "shared with the tests of the public endpoints")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clocks;
+mod endings;
+mod history;
+mod judged;
+mod model;
+mod together;
+
+use std::sync::Arc;
+
+use support::{Engine, TestServer};
+
+/// How many rounds to run: the test's own number, or what the environment asks for.
+#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
+fn rounds(ordinary: usize) -> usize {
+    match std::env::var("COUNTERSIGN_RACE_ROUNDS") {
+        Ok(text) => text.parse().unwrap(),
+        Err(_) => ordinary,
+    }
+}
+
+/// The nodes of an engine: SQLite has one, PostgreSQL gets two on one database.
+async fn nodes(engine: Engine) -> Vec<Arc<TestServer>> {
+    let first = TestServer::start(engine).await;
+    let mut nodes = Vec::new();
+    if engine == Engine::Postgres {
+        nodes.push(Arc::new(first.node_beside().await));
+    }
+    nodes.insert(0, Arc::new(first));
+    nodes
+}
