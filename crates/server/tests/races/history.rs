@@ -135,31 +135,40 @@ mod tests {
     #[test]
     fn bad_histories_are_not() {
         let bad: [(&str, Vec<Call>); 7] = [
-            ("a refresh after a revocation", vec![
-                call(Op::Revoke, Saw::Done, 0, 1),
-                call(FIRST, Saw::Token(2), 2, 3),
-            ]),
+            (
+                "a refresh after a revocation",
+                vec![call(Op::Revoke, Saw::Done, 0, 1), call(FIRST, Saw::Token(2), 2, 3)],
+            ),
             ("a successor out of nothing", vec![call(FIRST, Saw::Token(3), 0, 1)]),
-            ("consumed twice", vec![
-                call(Op::Refresh(1, Some(1)), Saw::Token(2), 0, 5),
-                call(Op::Refresh(1, Some(2)), Saw::Token(2), 1, 4),
-            ]),
-            ("active after the answer", vec![
-                call(Op::MoveStamp, Saw::Done, 0, 1),
-                call(Op::Introspect, Saw::Active(true), 2, 3),
-            ]),
-            ("dead, then alive", vec![
-                call(Op::Revoke, Saw::Done, 0, 9),
-                call(Op::Introspect, Saw::Active(false), 1, 2),
-                call(Op::Introspect, Saw::Active(true), 3, 4),
-            ]),
+            (
+                "consumed twice",
+                vec![
+                    call(Op::Refresh(1, Some(1)), Saw::Token(2), 0, 5),
+                    call(Op::Refresh(1, Some(2)), Saw::Token(2), 1, 4),
+                ],
+            ),
+            (
+                "active after the answer",
+                vec![call(Op::MoveStamp, Saw::Done, 0, 1), call(Op::Introspect, Saw::Active(true), 2, 3)],
+            ),
+            (
+                "dead, then alive",
+                vec![
+                    call(Op::Revoke, Saw::Done, 0, 9),
+                    call(Op::Introspect, Saw::Active(false), 1, 2),
+                    call(Op::Introspect, Saw::Active(true), 3, 4),
+                ],
+            ),
             ("refused without a reason", vec![call(FIRST, Saw::Refused, 0, 1)]),
-            ("reuse that ended nothing", vec![
-                call(FIRST, Saw::Token(2), 0, 1),
-                call(Op::Refresh(2, None), Saw::Token(3), 2, 3),
-                call(FIRST, Saw::Refused, 4, 5),
-                call(Op::Refresh(3, None), Saw::Token(4), 6, 7),
-            ]),
+            (
+                "reuse that ended nothing",
+                vec![
+                    call(FIRST, Saw::Token(2), 0, 1),
+                    call(Op::Refresh(2, None), Saw::Token(3), 2, 3),
+                    call(FIRST, Saw::Refused, 4, 5),
+                    call(Op::Refresh(3, None), Saw::Token(4), 6, 7),
+                ],
+            ),
         ];
         for (name, history) in bad {
             assert!(!is_linearisable(&history), "{name}");

@@ -4,6 +4,7 @@
 //! another for all of them. `docs/proof.md` has the commands.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "with --nocapture a run says what it has seen")]
 
 #[expect(dead_code, reason = "shared with the tests of the public endpoints")]
 #[path = "../support/mod.rs"]

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_postgres::{Client, NoTls};
 
-use super::steps::{Said, Steps};
 use super::database;
+use super::steps::{Said, Steps};
 use crate::store::contract::fixtures::*;
 use crate::store::postgres::PostgresStore;
 use crate::store::{
