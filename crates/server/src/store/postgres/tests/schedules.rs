@@ -212,6 +212,14 @@ impl Stage {
                 assert_eq!(answer, "None", "{ops:?} by {script:?}: issued after an answered ending");
             }
         }
+        // What holds in every order, so that a rule missing from all orders is seen too.
+        let successor = format!("Some({})", standing.session.generation + 1);
+        let refreshed: Vec<_> = answers
+            .iter()
+            .filter(|(number, answer)| ops[*number] == Op::Refresh && answer != "None")
+            .collect();
+        assert!(refreshed.len() <= 1, "{ops:?} by {script:?}: one token, several rotations: {refreshed:?}");
+        assert!(refreshed.iter().all(|(_, answer)| *answer == successor), "{ops:?} by {script:?}");
         // Whether a purge passed the session over is seen in what is stored.
         answers.retain(|(number, _)| ops[*number] != Op::Purge);
         Ran { outcome: (answers, self.stored(&world, &standing, ops).await), turns, waited, unavailable }
