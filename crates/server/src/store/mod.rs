@@ -8,6 +8,7 @@
 mod client;
 #[cfg(test)]
 pub(crate) mod contract;
+mod effect;
 mod event;
 mod hex;
 mod key;
