@@ -54,8 +54,8 @@ impl Scenario {
             tidy: true,
             thief: None,
             in_flight: if short { 2 } else { 3 },
-            last_tick: if short { 2 } else { 4 },
-            expires: if short { 3 } else { 5 },
+            last_tick: if short { 1 } else { 4 },
+            expires: if short { 2 } else { 5 },
             skew: 0,
             gates: false,
             keys: false,
@@ -83,9 +83,9 @@ impl Scenario {
                 name: "wild network",
                 about: "two tabs whose requests may arrive at any later time, also after the successor was used; wrong clocks",
                 tidy: false,
-                skew: 1,
-                last_tick: 2,
-                expires: 3,
+                skew: i8::from(!short),
+                last_tick: if short { 1 } else { 2 },
+                expires: if short { 2 } else { 3 },
                 ..base.clone()
             },
             Self {
@@ -94,8 +94,8 @@ impl Scenario {
                 tabs: 1,
                 tidy: false,
                 thief: thief(Place::Elsewhere),
-                last_tick: 2,
-                expires: 3,
+                last_tick: if short { 1 } else { 2 },
+                expires: if short { 2 } else { 3 },
                 ..base.clone()
             },
             Self {
@@ -105,8 +105,8 @@ impl Scenario {
                 proof: false,
                 tidy: false,
                 thief: thief(Place::Home),
-                last_tick: 2,
-                expires: 3,
+                last_tick: if short { 1 } else { 2 },
+                expires: if short { 2 } else { 3 },
                 ..base.clone()
             },
             Self {
@@ -116,10 +116,8 @@ impl Scenario {
                 proof: false,
                 tidy: false,
                 thief: thief(Place::Elsewhere),
-                last_tick: 2,
-                expires: 3,
-                // Two consecutive generations need a third rotation.
-                generations: 3,
+                last_tick: if short { 1 } else { 2 },
+                expires: if short { 2 } else { 3 },
                 in_flight: 2,
                 ..base.clone()
             },
@@ -132,8 +130,8 @@ impl Scenario {
                 purge: true,
                 generations: 2,
                 in_flight: 2,
-                last_tick: 3,
-                expires: 3,
+                last_tick: if short { 1 } else { 3 },
+                expires: if short { 1 } else { 3 },
                 ..base.clone()
             },
             Self {
@@ -146,9 +144,9 @@ impl Scenario {
                 purge: true,
                 generations: if short { 1 } else { 3 },
                 in_flight: 2,
-                skew: 1,
-                last_tick: 3,
-                expires: 3,
+                skew: i8::from(!short),
+                last_tick: if short { 1 } else { 3 },
+                expires: if short { 1 } else { 3 },
                 ..base
             },
         ]

@@ -202,10 +202,11 @@ impl World {
                 None => {}
                 Some(_) => actions.push(Action::RevokeWrite),
             }
-        } else if row.ended.is_none() {
+        } else if row.ended.is_none() && !state.ghost.over {
             actions.push(Action::Revoke);
         }
-        if row.stamp == FIRST_STAMP {
+        // One change that ends the session is enough: a second one only closes what is closed.
+        if row.stamp == FIRST_STAMP && !state.ghost.over {
             actions.push(Action::SignOut);
             if row.user_enabled {
                 actions.push(Action::DisableUser);
@@ -215,7 +216,7 @@ impl World {
             actions.push(Action::EnableUser);
         }
         match (row.client_enabled, row.cut) {
-            (true, 0) => actions.push(Action::DisableClient),
+            (true, 0) if !state.ghost.over => actions.push(Action::DisableClient),
             (false, _) => actions.push(Action::EnableClient),
             _ => {}
         }
