@@ -64,21 +64,43 @@ impl Invariant {
     /// What is checked.
     pub(super) fn sentence(self) -> &'static str {
         match self {
-            Self::S1 => "after every commit the update accepts exactly one generation of a live session, none of an ended one",
+            Self::S1 => {
+                "after every commit the update accepts exactly one generation of a live session, none of an ended one"
+            }
             Self::S2 => "every 200 for a token carries the same successor, one generation and one key",
             Self::S3 => "every generation is consumed by at most one commit, and moves the row by one",
             Self::S4 => "a successor that was answered is never newer than the stored row, whatever crashes",
-            Self::S5 => "a spent token is answered only one generation back, with the rotation's own retry proof or, if it had none, inside the window counted from the rotation; a repetition moves no expiry and no window",
-            Self::S6 => "a valid presentation of a spent token outside the grace ends the session before it is answered, so do foreign repetitions in consecutive generations; an end is never undone",
-            Self::S7 => "a presentation by another client or with another nonce commits nothing and gets no token",
-            Self::S8 => "after a revocation, disable, stamp move or client cut has committed nothing is issued, also not after enabling again; nothing is issued by an expired row or a stale client record",
-            Self::S10 => "no commit of a refresh changes what was granted or the absolute expiry; idle expiry stays within it",
-            Self::S11 => "generation, rotation time and idle expiry never go back, whatever the nodes' clocks say",
-            Self::S15 => "a row is forgotten only when its session has expired, and what is forgotten is only ever refused",
-            Self::L1 => "from every state where an honest client's session lives, repeating the stored token is answered with its successor",
+            Self::S5 => {
+                "a spent token is answered only one generation back, with the rotation's own retry proof or, if it had none, inside the window counted from the rotation; a repetition moves no expiry and no window"
+            }
+            Self::S6 => {
+                "a valid presentation of a spent token outside the grace ends the session before it is answered, so do foreign repetitions in consecutive generations; an end is never undone"
+            }
+            Self::S7 => {
+                "a presentation by another client or with another nonce commits nothing and gets no token"
+            }
+            Self::S8 => {
+                "after a revocation, disable, stamp move or client cut has committed nothing is issued, also not after enabling again; nothing is issued by an expired row or a stale client record"
+            }
+            Self::S10 => {
+                "no commit of a refresh changes what was granted or the absolute expiry; idle expiry stays within it"
+            }
+            Self::S11 => {
+                "generation, rotation time and idle expiry never go back, whatever the nodes' clocks say"
+            }
+            Self::S15 => {
+                "a row is forgotten only when its session has expired, and what is forgotten is only ever refused"
+            }
+            Self::L1 => {
+                "from every state where an honest client's session lives, repeating the stored token is answered with its successor"
+            }
             Self::L2 => "no honest presentation is ever judged a reuse",
-            Self::L3 => "from every state both tabs, one after the other with the token they have, get the same successor",
-            Self::L4 => "no refusal is sent while the session lives and the token is valid, and none for an unknown outcome",
+            Self::L3 => {
+                "from every state both tabs, one after the other with the token they have, get the same successor"
+            }
+            Self::L4 => {
+                "no refusal is sent while the session lives and the token is valid, and none for an unknown outcome"
+            }
         }
     }
 }

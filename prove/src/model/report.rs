@@ -54,7 +54,8 @@ fn step(state: &State, action: Action) -> String {
             format!("the thief presents {}{with}{flaw}", token(generation))
         }
         Action::Begin { request, skew, stale } => {
-            let clock = if skew == 0 { String::new() } else { format!(", whose clock is {skew:+} ticks off") };
+            let clock =
+                if skew == 0 { String::new() } else { format!(", whose clock is {skew:+} ticks off") };
             let stale = if stale { ", with a stale client record" } else { "" };
             format!("a node begins {}{clock}{stale}", named(request))
         }
@@ -107,7 +108,10 @@ pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
     let mut lines = vec![
         "THE ROTATION AS A MODEL, explored to its end".to_owned(),
         String::new(),
-        format!("{:<28}{:>4}{:>12}{:>14}{:>7}{:>9}  result", "scenario", "gen", "states", "transitions", "depth", "seconds"),
+        format!(
+            "{:<28}{:>4}{:>12}{:>14}{:>7}{:>9}  result",
+            "scenario", "gen", "states", "transitions", "depth", "seconds"
+        ),
     ];
     for Run { scenario, explored } in runs {
         let result = if explored.broken.is_empty() { "holds" } else { "BROKEN" };
@@ -132,14 +136,23 @@ pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
         let result = if broken { "BROKEN" } else { "holds" };
         lines.push(format!("  {result:<7} {}: {}", invariant.name(), invariant.sentence()));
     }
-    lines.extend([String::new(), "reached, so that they are not kept for want of anything happening".to_owned()]);
+    lines.extend([
+        String::new(),
+        "reached, so that they are not kept for want of anything happening".to_owned(),
+    ]);
     for name in super::check::to_be_reached() {
-        let by: Vec<_> =
-            runs.iter().filter(|run| run.explored.reached.contains(&name)).map(|run| run.scenario.name).collect();
+        let by: Vec<_> = runs
+            .iter()
+            .filter(|run| run.explored.reached.contains(&name))
+            .map(|run| run.scenario.name)
+            .collect();
         let by = if by.is_empty() { "NEVER".to_owned() } else { by.join(", ") };
         lines.push(format!("  {name}: {by}"));
     }
-    lines.extend([String::new(), "mutants: wrong servers, each caught by the property that is there for it".to_owned()]);
+    lines.extend([
+        String::new(),
+        "mutants: wrong servers, each caught by the property that is there for it".to_owned(),
+    ]);
     for caught in caught {
         let verdict = if caught.path().is_some() { "caught" } else { "NOT CAUGHT" };
         lines.push(format!("  {verdict}: {}", caught.mutant.sentence()));

@@ -61,9 +61,7 @@ impl Scenario {
             keys: false,
             purge: false,
         };
-        let thief = |place| {
-            Some(Thief { place, proofs: &[false, true], flaws: EVERY_FLAW })
-        };
+        let thief = |place| Some(Thief { place, proofs: &[false, true], flaws: EVERY_FLAW });
         vec![
             Self {
                 name: "tabs with retry proof",
@@ -82,6 +80,7 @@ impl Scenario {
             Self {
                 name: "wild network",
                 about: "two tabs whose requests may arrive at any later time, also after the successor was used; wrong clocks",
+                tabs: if short { 1 } else { 2 },
                 tidy: false,
                 skew: i8::from(!short),
                 last_tick: if short { 1 } else { 2 },

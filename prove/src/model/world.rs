@@ -30,13 +30,24 @@ pub(crate) enum Action {
     /// The thief copies the installation's token.
     Copy,
     /// The thief presents a token.
-    Steal { generation: u8, proof: bool, flaw: Flaw },
+    Steal {
+        generation: u8,
+        proof: bool,
+        flaw: Flaw,
+    },
     /// A node receives the request, reads its clock and the client's record.
-    Begin { request: usize, skew: i8, stale: bool },
+    Begin {
+        request: usize,
+        skew: i8,
+        stale: bool,
+    },
     /// The next call to the store.
     Step(usize),
     /// The next call to the store, whose outcome the node never learns.
-    Unknown { request: usize, committed: bool },
+    Unknown {
+        request: usize,
+        committed: bool,
+    },
     /// The message is lost, or the node dies with the request.
     Lose(usize),
     /// The answer arrives.
@@ -50,7 +61,9 @@ pub(crate) enum Action {
     EnableClient,
     ChangeClient,
     NewKey,
-    Purge { skew: i8 },
+    Purge {
+        skew: i8,
+    },
     /// Mutants only.
     RevokeRead,
     RevokeWrite,
@@ -173,7 +186,10 @@ impl World {
         }
         let Some(row) = &state.row else { return true };
         let settled = state.stored == row.generation
-            && state.requests.iter().all(|r| matches!(r.stage, Stage::Answered(_)) || r.generation >= row.generation);
+            && state
+                .requests
+                .iter()
+                .all(|r| matches!(r.stage, Stage::Answered(_)) || r.generation >= row.generation);
         settled && state.requests.iter().all(|r| matches!(r.stage, Stage::Answered(_) | Stage::Sent))
             || state.clock - row.rotated_at < 1
     }
@@ -406,8 +422,7 @@ impl World {
         if self.is(Mutant::RotateWithoutLock) || self.is(Mutant::AnswerBeforeCommit) {
             let row = state.row?;
             let issued = state.ghost.issued;
-            let Some(change) =
-                self.server.rotate(&row, request, now, revision, state.newest_key, &issued)
+            let Some(change) = self.server.rotate(&row, request, now, revision, state.newest_key, &issued)
             else {
                 return missed;
             };
