@@ -128,7 +128,7 @@ impl Scenario {
                 gates: true,
                 purge: true,
                 generations: 2,
-                in_flight: 2,
+                in_flight: if short { 1 } else { 2 },
                 last_tick: if short { 1 } else { 3 },
                 expires: if short { 1 } else { 3 },
                 ..base.clone()
@@ -142,7 +142,7 @@ impl Scenario {
                 gates: true,
                 purge: true,
                 generations: if short { 1 } else { 3 },
-                in_flight: 2,
+                in_flight: if short { 1 } else { 2 },
                 skew: i8::from(!short),
                 last_tick: if short { 1 } else { 3 },
                 expires: if short { 1 } else { 3 },

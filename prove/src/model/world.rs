@@ -158,7 +158,7 @@ impl World {
         if scenario.purge {
             for skew in -scenario.skew..=scenario.skew {
                 let since =
-                    if self.is(Mutant::PurgeByLastRefresh) { row.rotated_at + 1 } else { row.expires };
+                    if self.is(Mutant::PurgeByLastRefresh) { row.rotated_at } else { row.expires };
                 if state.clock + skew >= since {
                     actions.push(Action::Purge { skew });
                 }
