@@ -115,6 +115,7 @@ pub async fn run(
                         nonce_hash,
                         client: client.id().clone(),
                         client_revision: client.revision(),
+                        seen: standing.session.lockstep,
                         lockstep,
                         now,
                         detail: replay_sentence(&claim, &standing, now),

@@ -6,6 +6,7 @@
 //! Each case is an `async fn name(store: Arc<dyn Store>)`, named in the list below; those under
 //! `two_stores` get a second, empty store. No case waits for a clock: time is a value.
 
+pub(crate) mod effect;
 pub(crate) mod fixtures;
 pub(crate) mod lists;
 pub(crate) mod people;
@@ -34,6 +35,7 @@ macro_rules! contract_tests {
                 idle_never_moves_backwards, time_only_ages, recent_keeps_the_last_four,
                 a_replay_is_conditional, a_replay_is_counted_and_told, lockstep_is_stored,
                 a_refresh_adds_no_row;
+            effect: the_sql_does_what_the_pure_form_says;
             session: a_session_starts_as_asked, starting_needs_its_gates, the_limit_ends_the_oldest,
                 the_limit_counts_live_ones_only, ended_is_terminal, network_is_noted,
                 standing_of_nothing_is_none, the_tenant_must_match, all_fields_survive;

@@ -8,6 +8,7 @@
 mod client;
 #[cfg(test)]
 pub(crate) mod contract;
+mod effect;
 mod event;
 pub(crate) mod hex;
 mod key;

@@ -304,8 +304,8 @@ pub struct RotateSession {
     pub now: Timestamp,
 }
 
-/// The record of a permitted replay. Succeeds while the row has `generation` (the successor's)
-/// and `nonce_hash`, belongs to `client` of `client_revision`, and [`Standing::is_live`].
+/// The record of a permitted replay. Succeeds while the row has `generation` (the successor's),
+/// `nonce_hash` and the record `seen`, belongs to `client` of `client_revision`, and [`Standing::is_live`].
 #[derive(Debug, Clone)]
 pub struct Replay {
     /// The session.
@@ -318,7 +318,10 @@ pub struct Replay {
     pub client: ClientId,
     /// The client's revision that the caller decided with.
     pub client_revision: u64,
-    /// The record of foreign replays after this one.
+    /// The record of foreign replays that was judged: of two replays at once, the second must not
+    /// write over what the first has counted.
+    pub seen: Lockstep,
+    /// The same after this one.
     pub lockstep: Lockstep,
     /// When.
     pub now: Timestamp,

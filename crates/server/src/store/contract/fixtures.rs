@@ -123,6 +123,7 @@ pub(crate) fn replay_of(session: &Session, client_revision: u64, now: Timestamp)
         nonce_hash: session.nonce_hash,
         client: session.client.clone(),
         client_revision,
+        seen: session.lockstep,
         lockstep: session.lockstep,
         now,
         detail: "a replay".to_owned(),

@@ -219,6 +219,8 @@ pub(crate) async fn lockstep_is_stored(store: Arc<dyn Store>) {
     replay.lockstep = Lockstep { generation: 2, streak: 3 };
     let after = world.store.replay(&replay).await.unwrap().unwrap();
     assert_eq!(after.session.lockstep, replay.lockstep);
+    // One that was judged before that was stored must be judged again.
+    assert_eq!(world.store.replay(&replay).await.unwrap(), None);
     // A rotation leaves it as it is.
     let next = world.rotate(&after, at(3)).await.unwrap();
     assert_eq!(next.session.lockstep, replay.lockstep);

@@ -78,7 +78,8 @@ const REPLAY: &str = concat!(
     CROSS JOIN users u
     LEFT JOIN tenant t ON t.id = u.tenant
     WHERE h.id = $1 AND s.id = $1 AND u.id = h.user_id
-      AND h.generation = $2 AND h.nonce_hash = $3 AND h.client_id = $4 AND c.revision = $5 AND ",
+      AND h.generation = $2 AND h.nonce_hash = $3 AND h.client_id = $4 AND c.revision = $5
+      AND h.lockstep_generation = $10 AND h.lockstep_streak = $11 AND ",
     is_live!("$8"),
     " RETURNING ",
     standing_columns!(),
@@ -128,6 +129,8 @@ impl PostgresStore {
             &i64::from(replay.lockstep.streak),
             &replay.now.0,
             &replay.detail,
+            &i64::from(replay.seen.generation),
+            &i64::from(replay.seen.streak),
         ];
         let row = Lease::take(&self.pool).await?.query_opt(REPLAY, params).await?;
         row.as_ref().map(rows::standing).transpose()

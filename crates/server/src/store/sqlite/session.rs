@@ -48,7 +48,8 @@ const KEEP: &str = concat!("UPDATE session_head SET", seen!(), while_current!())
 
 const REPLAYED: &str = concat!(
     "UPDATE session_head SET replays = replays + 1, lockstep_generation = ?7, lockstep_streak = ?8",
-    while_current!()
+    while_current!(),
+    " AND lockstep_generation = ?9 AND lockstep_streak = ?10"
 );
 
 /// Bytes that the last few refreshes take.
@@ -98,7 +99,9 @@ pub(super) fn replay(conn: &Connection, replay: &Replay) -> StoreResult<Option<S
         int(replay.client_revision),
         replay.now.0,
         replay.lockstep.generation,
-        replay.lockstep.streak
+        replay.lockstep.streak,
+        replay.seen.generation,
+        replay.seen.streak
     ])?;
     if changed == 0 {
         return Ok(None);

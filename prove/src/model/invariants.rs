@@ -1,0 +1,124 @@
+//! The invariants that can be stated of the model, by the names that all tests use.
+
+/// An invariant of the core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Invariant {
+    S1,
+    S2,
+    S3,
+    S4,
+    S5,
+    S6,
+    S7,
+    S8,
+    S10,
+    S11,
+    S15,
+    L1,
+    L2,
+    L3,
+    L4,
+}
+
+impl Invariant {
+    /// All of them, in order.
+    pub(super) const ALL: [Self; 15] = [
+        Self::S1,
+        Self::S2,
+        Self::S3,
+        Self::S4,
+        Self::S5,
+        Self::S6,
+        Self::S7,
+        Self::S8,
+        Self::S10,
+        Self::S11,
+        Self::S15,
+        Self::L1,
+        Self::L2,
+        Self::L3,
+        Self::L4,
+    ];
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::S1 => "S1 single head",
+            Self::S2 => "S2 no fork",
+            Self::S3 => "S3 one consumption",
+            Self::S4 => "S4 answer after durability",
+            Self::S5 => "S5 bounded grace",
+            Self::S6 => "S6 reuse ends the session, for ever",
+            Self::S7 => "S7 invalid presentations are inert",
+            Self::S8 => "S8 gates hold at commit",
+            Self::S10 => "S10 authority never grows",
+            Self::S11 => "S11 time only ages",
+            Self::S15 => "S15 forgetting is safe",
+            Self::L1 => "L1 a lost answer recovers",
+            Self::L2 => "L2 no self-inflicted logout",
+            Self::L3 => "L3 tabs and processes converge",
+            Self::L4 => "L4 unknown is not no",
+        }
+    }
+
+    /// What is checked.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::S1 => {
+                "after every commit the update accepts exactly one generation of a live session, none of an ended one"
+            }
+            Self::S2 => "every 200 for a token carries the same successor, one generation and one key",
+            Self::S3 => "every generation is consumed by at most one commit, and moves the row by one",
+            Self::S4 => "a successor that was answered is never newer than the stored row, whatever crashes",
+            Self::S5 => {
+                "a spent token is answered only one generation back, with the rotation's own retry proof or, if it had none, inside the window counted from the rotation; a repetition moves no expiry and no window"
+            }
+            Self::S6 => {
+                "a valid presentation of a spent token outside the grace ends the session before it is answered, so do foreign repetitions in consecutive generations; an end is never undone"
+            }
+            Self::S7 => {
+                "a presentation by another client or with another nonce commits nothing and gets no token"
+            }
+            Self::S8 => {
+                "after a revocation, disable, stamp move or client cut has committed nothing is issued, also not after enabling again; nothing is issued by an expired row or a stale client record"
+            }
+            Self::S10 => {
+                "no commit of a refresh changes what was granted or the absolute expiry; idle expiry stays within it"
+            }
+            Self::S11 => {
+                "generation, rotation time and idle expiry never go back, whatever the nodes' clocks say"
+            }
+            Self::S15 => {
+                "a row is forgotten only when its session has expired, and what is forgotten is only ever refused"
+            }
+            Self::L1 => {
+                "from every state where an honest client's session lives, repeating the stored token is answered with its successor"
+            }
+            Self::L2 => "no honest presentation is ever judged a reuse",
+            Self::L3 => {
+                "from every state both tabs, one after the other with the token they have, get the same successor"
+            }
+            Self::L4 => {
+                "no refusal is sent while the session lives and the token is valid, and none for an unknown outcome"
+            }
+        }
+    }
+}
+
+/// The invariants that were seen broken on the way to a state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Broken(u16);
+
+impl Broken {
+    /// Whether this one was.
+    pub(super) fn has(self, invariant: Invariant) -> bool {
+        self.0 & (1 << invariant as u16) != 0
+    }
+
+    /// Marks it unless `holds`.
+    pub(super) fn require(&mut self, invariant: Invariant, holds: bool) {
+        if !holds {
+            self.0 |= 1 << invariant as u16;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Which parties take part. One model of everything at once does not reach its end; each of these
+//! does, and together they have every pair that can race.
+
+use super::state::{Flaw, Place};
+
+/// Who and what takes part, and how far it goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Scenario {
+    pub(super) name: &'static str,
+    /// What it is about, in words.
+    pub(super) about: &'static str,
+    /// The newest generation that is presented: so many rotations.
+    pub(super) generations: u8,
+    pub(super) tabs: u8,
+    /// Whether the tabs send `Idempotency-Key`.
+    pub(super) proof: bool,
+    /// Whether clients and network keep to what L1 to L3 ask of them.
+    pub(super) tidy: bool,
+    pub(super) thief: Option<Thief>,
+    /// Most requests on their way, at the server or on their way back.
+    pub(super) in_flight: usize,
+    pub(super) last_tick: i8,
+    /// The absolute expiry.
+    pub(super) expires: i8,
+    /// By how many ticks a node's clock may be wrong, differently for each request.
+    pub(super) skew: i8,
+    /// Revocation, sign-out, disable and enable, cut of the client, change of the client.
+    pub(super) gates: bool,
+    /// A new server key.
+    pub(super) keys: bool,
+    pub(super) purge: bool,
+}
+
+/// What the thief can do.
+#[derive(Debug, Clone)]
+pub(super) struct Thief {
+    pub(super) place: Place,
+    /// With a retry proof of its own, or without.
+    pub(super) proofs: &'static [bool],
+    pub(super) flaws: &'static [Flaw],
+}
+
+const EVERY_FLAW: &[Flaw] = &[Flaw::None, Flaw::AnotherClient, Flaw::AnotherNonce];
+
+impl Scenario {
+    /// All scenarios; the short ones are for every test run.
+    pub(super) fn all(short: bool) -> Vec<Self> {
+        let base = Self {
+            name: "",
+            about: "",
+            generations: if short { 2 } else { 3 },
+            tabs: 2,
+            proof: true,
+            tidy: true,
+            thief: None,
+            in_flight: if short { 2 } else { 3 },
+            last_tick: if short { 1 } else { 4 },
+            expires: if short { 2 } else { 5 },
+            skew: 0,
+            gates: false,
+            keys: false,
+            purge: false,
+        };
+        let thief = |place| Some(Thief { place, proofs: &[false, true], flaws: EVERY_FLAW });
+        vec![
+            Self {
+                name: "tabs with retry proof",
+                about: "two tabs, lost answers, crashes, wrong clocks, a new server key; no limit on the time of a retry",
+                skew: i8::from(!short),
+                keys: true,
+                ..base.clone()
+            },
+            Self {
+                name: "tabs without",
+                about: "the same without a retry proof; retries inside the window",
+                proof: false,
+                keys: true,
+                ..base.clone()
+            },
+            Self {
+                name: "wild network",
+                about: "two tabs whose requests may arrive at any later time, also after the successor was used; wrong clocks",
+                tabs: if short { 1 } else { 2 },
+                tidy: false,
+                skew: i8::from(!short),
+                last_tick: if short { 1 } else { 2 },
+                expires: if short { 2 } else { 3 },
+                ..base.clone()
+            },
+            Self {
+                name: "thief of a proving client",
+                about: "one tab with retry proof, a thief elsewhere without its installation secret",
+                tabs: 1,
+                tidy: false,
+                thief: thief(Place::Elsewhere),
+                last_tick: if short { 1 } else { 2 },
+                expires: if short { 2 } else { 3 },
+                ..base.clone()
+            },
+            Self {
+                name: "thief at home",
+                about: "one tab without retry proof, a thief in the same network with the same user agent",
+                tabs: 1,
+                proof: false,
+                tidy: false,
+                thief: thief(Place::Home),
+                last_tick: if short { 1 } else { 2 },
+                expires: if short { 2 } else { 3 },
+                ..base.clone()
+            },
+            Self {
+                name: "thief elsewhere",
+                about: "one tab without retry proof, a thief in another network: the lockstep rule",
+                tabs: 1,
+                proof: false,
+                tidy: false,
+                thief: thief(Place::Elsewhere),
+                last_tick: if short { 1 } else { 2 },
+                expires: if short { 2 } else { 3 },
+                in_flight: 2,
+                ..base.clone()
+            },
+            Self {
+                name: "gates",
+                about: "one tab, its retries, and every change that must stop it: revocation, sign-out, disable and enable, client cut and change; the purge",
+                tabs: 1,
+                tidy: false,
+                gates: true,
+                purge: true,
+                generations: 2,
+                in_flight: if short { 1 } else { 2 },
+                last_tick: if short { 1 } else { 3 },
+                expires: if short { 1 } else { 3 },
+                ..base.clone()
+            },
+            Self {
+                name: "gates without proof",
+                about: "the same without a retry proof, with wrong clocks",
+                tabs: 1,
+                tidy: false,
+                proof: false,
+                gates: true,
+                purge: true,
+                generations: if short { 1 } else { 3 },
+                in_flight: if short { 1 } else { 2 },
+                skew: i8::from(!short),
+                last_tick: if short { 1 } else { 3 },
+                expires: if short { 1 } else { 3 },
+                ..base
+            },
+        ]
+    }
+}
