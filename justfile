@@ -31,6 +31,7 @@ docs-check:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
     cargo test --locked -p countersign --test docs
 
-# The proofs, each with a report: see docs/proof.md. `just prove model`, `just prove simulate --help`.
-prove *ARGS:
+# All proofs in their short form, with one table; `just prove all --for 2h` is the long form, `just prove model` and
+# others run one part: see docs/proof.md.
+prove *ARGS="all":
     cargo run --release --locked -p countersign-prove -- {{ ARGS }}

@@ -1,5 +1,6 @@
 //! The proofs of `just prove`: each prints a report, and fails when what it must show is not so.
 
+mod all;
 mod crash;
 mod model;
 mod simulate;
@@ -20,6 +21,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Part {
+    /// All of the below in their short form, or for a time, with one table. Needs cargo.
+    All(all::Arguments),
     /// Explores every interleaving of the rotation with the code that the server runs.
     Model(model::Arguments),
     /// Clients, tabs and thieves against a token endpoint, ours or any other.
@@ -37,6 +40,7 @@ enum Part {
 #[expect(clippy::print_stderr, reason = "the report is what this program is for")]
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().part {
+        Part::All(arguments) => all::run(&arguments),
         Part::Model(arguments) => model::run(&arguments),
         Part::Simulate(arguments) => simulate::run(&arguments),
         Part::Crash(arguments) => crash::run(&arguments),

@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
 /// The experiments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Experiment {
-    /// kill -9 at every system call of one refresh, both engines (E3).
+    /// kill -9 at the system calls of one refresh, both engines (E3).
     Points,
     /// kill -9 under load: the SQLite server, and the PostgreSQL server, backend or cluster (E1, E2).
     Kill,

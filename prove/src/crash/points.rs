@@ -1,4 +1,4 @@
-//! kill -9 at every system call that one refresh makes (E3): before the transaction, between its
+//! kill -9 at the system calls that one refresh makes (E3): before the transaction, between its
 //! writes, before and after its sync, before and after the answer. Wherever it happens, the same
 //! token presented again gets the successor that was acknowledged, or a working one when none was.
 
@@ -57,7 +57,7 @@ fn all_points(place: &Place, engine: &'static str) -> Outcome<Row> {
         tally.violations.push("no point was reached".to_owned());
     }
     Ok(Row {
-        experiment: "the server killed at every system call of a refresh".to_owned(),
+        experiment: "the server killed at the system calls of a refresh".to_owned(),
         engine,
         cycles: reached,
         tally,
