@@ -32,9 +32,13 @@ macro_rules! uuid_id {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                Uuid::try_parse(text)
+                // RFC 9562 section 4; the library also reads forms with braces, a prefix or no hyphens.
+                let hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
+                hyphenated
+                    .then(|| Uuid::try_parse(text).ok())
+                    .flatten()
                     .map(Self)
-                    .map_err(|_| InvalidId(format!("a {} id is a UUID", $what)))
+                    .ok_or_else(|| InvalidId(format!("a {} id is a UUID with hyphens", $what)))
             }
         }
     )*};
