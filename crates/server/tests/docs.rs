@@ -61,6 +61,29 @@ fn documented_limits_exist() {
 }
 
 /// The targets of `[text](target)` that are files of ours.
+/// A case whose test was renamed or removed is a case that nobody tries.
+#[test]
+fn the_attack_list_names_tests_that_exist() {
+    let page = std::fs::read_to_string(workspace().join("docs/attacks.md")).unwrap();
+    let sources: String = ["crates", "prove"]
+        .iter()
+        .flat_map(|folder| sources(&workspace().join(folder)))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let cases: Vec<&str> = page.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+    let tests = cases
+        .iter()
+        .filter_map(|line| line.rsplit('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let tests: Vec<&str> = tests.collect();
+    assert!(tests.len() > 30, "the table was not read");
+    // As a function, or as the name that a macro makes tests of.
+    let forms = |name: &str| [format!("fn {name}("), format!("({name}, "), format!("    {name}: ")];
+    let missing: Vec<_> =
+        tests.iter().filter(|name| !forms(name).iter().any(|form| sources.contains(form))).collect();
+    assert!(missing.is_empty(), "docs/attacks.md names tests that are not there: {missing:?}");
+}
+
 fn link_targets(text: &str) -> impl Iterator<Item = &str> {
     text.split("](")
         .skip(1)

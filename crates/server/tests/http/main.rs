@@ -8,6 +8,7 @@ mod support;
 
 mod access_tokens;
 mod admin;
+mod attack_list;
 mod attacks;
 mod bad_input;
 mod client_authentication;
