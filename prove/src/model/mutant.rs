@@ -99,7 +99,7 @@ impl Mutant {
             Self::NoProofCheck => (Invariant::S5, "thief of a proving client"),
             Self::AnswerBeforeCommit => (Invariant::S4, "tabs with retry proof"),
             Self::CommitNotDurable => (Invariant::S4, "tabs with retry proof"),
-            Self::InvalidNotInert => (Invariant::S7, "thief of a proving client"),
+            Self::InvalidNotInert => (Invariant::S7, "edited tokens"),
             Self::ReplayMovesWindow => (Invariant::S5, "tabs without"),
             Self::ReplayWithoutCondition => (Invariant::S2, "wild network"),
             Self::UnknownIsNo => (Invariant::L4, "tabs with retry proof"),

@@ -40,6 +40,7 @@ pub(super) struct Thief {
     pub(super) flaws: &'static [Flaw],
 }
 
+const WHOLE: &[Flaw] = &[Flaw::None];
 const EVERY_FLAW: &[Flaw] = &[Flaw::None, Flaw::AnotherClient, Flaw::AnotherNonce];
 
 impl Scenario {
@@ -51,102 +52,101 @@ impl Scenario {
             generations: if short { 2 } else { 3 },
             tabs: 2,
             proof: true,
-            tidy: true,
+            tidy: false,
             thief: None,
-            in_flight: if short { 2 } else { 3 },
-            last_tick: if short { 1 } else { 4 },
-            expires: if short { 2 } else { 5 },
+            in_flight: 2,
+            last_tick: if short { 1 } else { 2 },
+            expires: if short { 2 } else { 3 },
             skew: 0,
             gates: false,
             keys: false,
             purge: false,
         };
-        let thief = |place| Some(Thief { place, proofs: &[false, true], flaws: EVERY_FLAW });
+        let tidy = Self {
+            tidy: true,
+            keys: true,
+            in_flight: if short { 2 } else { 3 },
+            last_tick: if short { 1 } else { 4 },
+            expires: if short { 2 } else { 5 },
+            ..base.clone()
+        };
+        let alone = Self { tabs: 1, ..base.clone() };
+        let gates = Self {
+            gates: true,
+            purge: true,
+            in_flight: if short { 1 } else { 2 },
+            last_tick: if short { 1 } else { 3 },
+            expires: if short { 1 } else { 3 },
+            ..alone.clone()
+        };
+        let thief = |place, flaws| Some(Thief { place, proofs: &[false, true], flaws });
         vec![
             Self {
                 name: "tabs with retry proof",
                 about: "two tabs, lost answers, crashes, wrong clocks, a new server key; no limit on the time of a retry",
                 skew: i8::from(!short),
-                keys: true,
-                ..base.clone()
+                ..tidy.clone()
             },
             Self {
                 name: "tabs without",
-                about: "the same without a retry proof; retries inside the window",
+                about: "the same without a retry proof; retries inside the window, clocks right",
                 proof: false,
-                keys: true,
-                ..base.clone()
+                ..tidy
             },
             Self {
                 name: "wild network",
                 about: "two tabs whose requests may arrive at any later time, also after the successor was used; wrong clocks",
                 tabs: if short { 1 } else { 2 },
-                tidy: false,
                 skew: i8::from(!short),
-                last_tick: if short { 1 } else { 2 },
-                expires: if short { 2 } else { 3 },
-                ..base.clone()
+                ..base
             },
             Self {
                 name: "thief of a proving client",
                 about: "one tab with retry proof, a thief elsewhere without its installation secret",
-                tabs: 1,
-                tidy: false,
-                thief: thief(Place::Elsewhere),
-                last_tick: if short { 1 } else { 2 },
-                expires: if short { 2 } else { 3 },
-                ..base.clone()
+                thief: thief(Place::Elsewhere, WHOLE),
+                ..alone.clone()
             },
             Self {
                 name: "thief at home",
                 about: "one tab without retry proof, a thief in the same network with the same user agent",
-                tabs: 1,
                 proof: false,
-                tidy: false,
-                thief: thief(Place::Home),
-                last_tick: if short { 1 } else { 2 },
-                expires: if short { 2 } else { 3 },
-                ..base.clone()
+                thief: thief(Place::Home, WHOLE),
+                ..alone.clone()
             },
             Self {
                 name: "thief elsewhere",
                 about: "one tab without retry proof, a thief in another network: the lockstep rule",
-                tabs: 1,
                 proof: false,
-                tidy: false,
-                thief: thief(Place::Elsewhere),
-                last_tick: if short { 1 } else { 2 },
-                expires: if short { 2 } else { 3 },
-                in_flight: 2,
-                ..base.clone()
+                thief: thief(Place::Elsewhere, WHOLE),
+                ..alone.clone()
+            },
+            Self {
+                name: "edited tokens",
+                about: "a thief who also presents what it has as another client and with another nonce",
+                generations: if short { 1 } else { 2 },
+                thief: thief(Place::Elsewhere, EVERY_FLAW),
+                ..alone.clone()
             },
             Self {
                 name: "gates",
                 about: "one tab, its retries, and every change that must stop it: revocation, sign-out, disable and enable, client cut and change; the purge",
-                tabs: 1,
-                tidy: false,
-                gates: true,
-                purge: true,
-                generations: 2,
-                in_flight: if short { 1 } else { 2 },
-                last_tick: if short { 1 } else { 3 },
-                expires: if short { 1 } else { 3 },
-                ..base.clone()
+                ..gates.clone()
             },
             Self {
                 name: "gates without proof",
                 about: "the same without a retry proof, with wrong clocks",
-                tabs: 1,
-                tidy: false,
                 proof: false,
-                gates: true,
-                purge: true,
                 generations: if short { 1 } else { 3 },
-                in_flight: if short { 1 } else { 2 },
                 skew: i8::from(!short),
-                last_tick: if short { 1 } else { 3 },
-                expires: if short { 1 } else { 3 },
-                ..base
+                ..gates.clone()
+            },
+            Self {
+                name: "thief and gates",
+                about: "one tab with retry proof, a thief elsewhere, and every change",
+                thief: thief(Place::Elsewhere, WHOLE),
+                generations: if short { 1 } else { 3 },
+                last_tick: if short { 1 } else { 2 },
+                ..gates
             },
         ]
     }
