@@ -8,7 +8,7 @@ use super::invariants::Invariant;
 use super::mutant::Mutant;
 use super::scenario::Scenario;
 use super::server::Server;
-use super::state::{Stage, State, Why};
+use super::state::{Request, Stage, State, Why};
 use super::world::{Action, World};
 use crate::Outcome;
 
@@ -36,7 +36,7 @@ impl Model for World {
                 })),*]
             };
         }
-        let mut properties = always![S1, S2, S3, S4, S5, S6, S7, S8, S10, S11, S15, L1, L2, L3, L4];
+        let mut properties = always![S1, S2, S3, S4, S5, S6, S7, S8, S10, S11, S14, S15, L1, L2, L3, L4];
         properties.extend(REACHED.iter().map(|(name, condition)| Property::sometimes(name, *condition)));
         properties
     }
@@ -46,7 +46,7 @@ type Condition = fn(&World, &State) -> bool;
 
 /// What must be reached by some scenario, so that the invariants are not kept for want of anything
 /// happening.
-const REACHED: [(&str, Condition); 8] = [
+const REACHED: [(&str, Condition); 9] = [
     ("the last generation is made", |world, state| {
         state.row.is_some_and(|row| row.generation == world.scenario.generations + 1)
     }),
@@ -54,6 +54,15 @@ const REACHED: [(&str, Condition); 8] = [
         state.requests.iter().any(|r| matches!(r.stage, Stage::Replaying { .. }))
     }),
     ("a reuse ends the session", |_, state| ended(state, Why::Reuse)),
+    ("a repetition comes after its window", |_, state| {
+        state.row.is_some_and(|row| {
+            let late = |r: &Request| {
+                matches!(r.stage, Stage::Revoking { why: Why::Reuse, .. })
+                    && r.generation.checked_add(1) == Some(row.generation)
+            };
+            row.proof.is_none() && state.requests.iter().any(late)
+        })
+    }),
     ("the lockstep rule ends the session", |_, state| ended(state, Why::Lockstep)),
     ("a change comes between the calls of a refresh", |_, state| {
         state.ghost.over && state.requests.iter().any(|r| matches!(r.stage, Stage::Replaying { .. }))
@@ -83,6 +92,8 @@ pub(super) struct Explored {
     pub(super) states: usize,
     pub(super) transitions: usize,
     pub(super) depth: usize,
+    /// Whether nothing new was left to find: no state was cut off, none had a broken invariant.
+    pub(super) fixed_point: bool,
     pub(super) took: Duration,
     /// Broken invariants, each with the steps that lead there.
     pub(super) broken: Vec<(Invariant, Vec<String>)>,
@@ -116,6 +127,7 @@ pub(super) fn explore(
         states: checker.unique_state_count(),
         transitions: checker.state_count(),
         depth: checker.max_depth(),
+        fixed_point: checker.is_done() && broken.is_empty(),
         took: began.elapsed(),
         broken,
         reached,

@@ -13,6 +13,7 @@ pub(crate) enum Invariant {
     S8,
     S10,
     S11,
+    S14,
     S15,
     L1,
     L2,
@@ -22,7 +23,7 @@ pub(crate) enum Invariant {
 
 impl Invariant {
     /// All of them, in order.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::S1,
         Self::S2,
         Self::S3,
@@ -33,6 +34,7 @@ impl Invariant {
         Self::S8,
         Self::S10,
         Self::S11,
+        Self::S14,
         Self::S15,
         Self::L1,
         Self::L2,
@@ -53,6 +55,7 @@ impl Invariant {
             Self::S8 => "S8 gates hold at commit",
             Self::S10 => "S10 authority never grows",
             Self::S11 => "S11 time only ages",
+            Self::S14 => "S14 events match state",
             Self::S15 => "S15 forgetting is safe",
             Self::L1 => "L1 a lost answer recovers",
             Self::L2 => "L2 no self-inflicted logout",
@@ -87,6 +90,9 @@ impl Invariant {
             }
             Self::S11 => {
                 "generation, rotation time and idle expiry never go back, whatever the nodes' clocks say"
+            }
+            Self::S14 => {
+                "the commit that ends the session, and no other commit of a refresh or a revocation, adds an entry to the revocation log"
             }
             Self::S15 => {
                 "a row is forgotten only when its session has expired, and what is forgotten is only ever refused"

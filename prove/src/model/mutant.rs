@@ -28,11 +28,16 @@ pub(crate) enum Mutant {
     RefreshMovesExpiry,
     PurgeByLastRefresh,
     NoReplayAtAll,
+    PreviousAccepted,
+    ProofUsedUp,
+    RepetitionRefused,
+    TimeGoesBack,
+    EndNotLogged,
 }
 
 impl Mutant {
     /// Every one.
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::NoCondition,
         Self::ForkOnReplay,
         Self::OrderByTime,
@@ -55,6 +60,11 @@ impl Mutant {
         Self::RefreshMovesExpiry,
         Self::PurgeByLastRefresh,
         Self::NoReplayAtAll,
+        Self::PreviousAccepted,
+        Self::ProofUsedUp,
+        Self::RepetitionRefused,
+        Self::TimeGoesBack,
+        Self::EndNotLogged,
     ];
 
     /// What is wrong, in words.
@@ -82,6 +92,11 @@ impl Mutant {
             Self::RefreshMovesExpiry => "a refresh moves the absolute expiry",
             Self::PurgeByLastRefresh => "the purge goes by the last refresh",
             Self::NoReplayAtAll => "every repetition is a reuse (no window, no retry proof)",
+            Self::PreviousAccepted => "the update also accepts the generation before the live one",
+            Self::ProofUsedUp => "a retry proof is good for one repetition",
+            Self::RepetitionRefused => "a repetition is refused, and the session goes on",
+            Self::TimeGoesBack => "a rotation stores its node's time, also an earlier one",
+            Self::EndNotLogged => "a revocation adds nothing to the log",
         }
     }
 }
@@ -112,6 +127,11 @@ impl Mutant {
             Self::RefreshMovesExpiry => (Invariant::S10, "gates"),
             Self::PurgeByLastRefresh => (Invariant::S15, "gates"),
             Self::NoReplayAtAll => (Invariant::L2, "tabs without"),
+            Self::PreviousAccepted => (Invariant::S1, "wild network"),
+            Self::ProofUsedUp => (Invariant::L3, "tabs with retry proof"),
+            Self::RepetitionRefused => (Invariant::L1, "tabs without"),
+            Self::TimeGoesBack => (Invariant::S11, "wild network"),
+            Self::EndNotLogged => (Invariant::S14, "gates"),
         }
     }
 }

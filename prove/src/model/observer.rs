@@ -23,6 +23,8 @@ impl World {
         broken.require(I::S6, before.ended.is_none() || after.ended == before.ended);
         broken.require(I::S10, after.expires == before.expires && after.idle <= after.expires);
         broken.require(I::S11, after.generation >= before.generation);
+        let ends = before.ended.is_none() && after.ended.is_some();
+        broken.require(I::S14, before.logged.checked_add(u8::from(ends)) == Some(after.logged));
         broken.require(I::S11, after.rotated_at >= before.rotated_at && after.idle >= before.idle);
         if let Commit::Rotation { presented } = kind {
             let bit = 1 << presented;

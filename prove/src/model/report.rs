@@ -109,20 +109,24 @@ pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
         "THE ROTATION AS A MODEL, explored to its end".to_owned(),
         String::new(),
         format!(
-            "{:<28}{:>4}{:>12}{:>14}{:>7}{:>9}  result",
-            "scenario", "gen", "states", "transitions", "depth", "seconds"
+            "{:<28}{:>4}{:>12}{:>14}{:>7}{:>9}  {:<13}invariants",
+            "scenario", "gen", "states", "transitions", "depth", "seconds", "fixed point"
         ),
     ];
     for Run { scenario, explored } in runs {
-        let result = if explored.broken.is_empty() { "holds" } else { "BROKEN" };
+        let result = match explored.broken.len() {
+            0 => format!("all {} hold", Invariant::ALL.len()),
+            broken => format!("{broken} BROKEN"),
+        };
         lines.push(format!(
-            "{:<28}{:>4}{:>12}{:>14}{:>7}{:>9.1}  {result}",
+            "{:<28}{:>4}{:>12}{:>14}{:>7}{:>9.1}  {:<13}{result}",
             scenario.name,
             scenario.generations,
             explored.states,
             explored.transitions,
             explored.depth,
-            explored.took.as_secs_f64()
+            explored.took.as_secs_f64(),
+            if explored.fixed_point { "reached" } else { "NOT REACHED" }
         ));
         lines.push(format!("    {}", scenario.about));
         for (invariant, path) in &explored.broken {
@@ -155,14 +159,15 @@ pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
     ]);
     for caught in caught {
         let verdict = if caught.path().is_some() { "caught" } else { "NOT CAUGHT" };
+        let steps = caught.path().unwrap_or_default();
         lines.push(format!("  {verdict}: {}", caught.mutant.sentence()));
         lines.push(format!(
-            "    by {} in \"{}\", after {} states",
+            "    by {} in \"{}\", in {} steps, after {} states",
             caught.expected.name(),
             caught.scenario,
+            steps.len(),
             caught.explored.states
         ));
-        let steps = caught.path().unwrap_or_default();
         lines.extend(steps.iter().enumerate().map(|(n, step)| format!("      {}. {step}", n + 1)));
     }
     lines.join("\n")
@@ -178,6 +183,7 @@ pub(super) fn json(runs: &[Run], caught: &[Caught]) -> serde_json::Value {
             "states": explored.states,
             "transitions": explored.transitions,
             "depth": explored.depth,
+            "fixed_point": explored.fixed_point,
             "seconds": explored.took.as_secs_f64(),
             "broken": explored.broken.iter().map(|(invariant, path)| json!({
                 "invariant": invariant.name(), "path": path,

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use countersign::flows::Refusal;
 use countersign::flows::refresh::{Claim, Rules, Verdict, judge};
 use countersign::store::{
     Context, Gates, Lockstep, Reason, Recent, Replay, RotateSession, Session, Standing, UserFacts,
@@ -125,6 +126,7 @@ impl Server {
         };
         if self.is(Mutant::NoCondition)
             || self.is(Mutant::OrderByTime) && is_new_by_time(row, request.generation, issued)
+            || self.is(Mutant::PreviousAccepted) && request.generation.checked_add(1) == Some(row.generation)
         {
             rotate.generation = before.session.generation;
         } else if self.is(Mutant::OrderByTime) {
@@ -138,6 +140,9 @@ impl Server {
         let mut after = seen.rotated(&rotate)?;
         after.session.ended = before.session.ended;
         after.gates = before.gates;
+        if self.is(Mutant::TimeGoesBack) {
+            after.session.rotated_at = rotate.now;
+        }
         if self.is(Mutant::RefreshMovesExpiry) {
             after.session.expires_at = after.session.expires_at.max(time(now.saturating_add(IDLE_TICKS + 1)));
         }
@@ -184,6 +189,9 @@ impl Server {
         if self.is(Mutant::ReplayMovesWindow) {
             after.session.rotated_at = after.session.rotated_at.max(time(now));
         }
+        if self.is(Mutant::ProofUsedUp) {
+            after.session.retry_hash = retry_hash(Some(Proof { by_thief: false, of: 0 }));
+        }
         if self.is(Mutant::SuccessorByNewestKey) {
             after.session.key_number = key;
         }
@@ -197,7 +205,11 @@ impl Server {
             Why::Lockstep => Reason::Lockstep,
             Why::Revoked => Reason::ClientRequest,
         };
-        let after = self.standing(row).revoked(reason, time(now))?;
+        let before = self.standing(row);
+        let mut after = before.revoked(reason, time(now))?;
+        if self.is(Mutant::EndNotLogged) {
+            after.position = before.position;
+        }
         Some(back(row, &after))
     }
 
@@ -224,6 +236,9 @@ impl Server {
             _ => {}
         }
         match judge(&claim, &standing, &self.rules, time(now)) {
+            Verdict::Replay(_) if self.is(Mutant::RepetitionRefused) => {
+                Verdict::Refuse(Refusal::UnknownSession)
+            }
             Verdict::Replay(_) if self.is(Mutant::NoReplayAtAll) => Verdict::Reuse(Reason::Reuse),
             Verdict::Replay(_) | Verdict::Reuse(Reason::Lockstep) if self.is(Mutant::LockstepNotCounted) => {
                 Verdict::Replay(Lockstep::default())
@@ -263,6 +278,7 @@ impl Server {
                 Why::Revoked => Reason::ClientRequest,
             },
         });
+        standing.position = row.logged.into();
         standing.gates = Gates {
             client_enabled: row.client_enabled,
             client_revision: row.revision.into(),
@@ -311,6 +327,7 @@ fn back(row: &Row, after: &Standing) -> Row {
             Reason::Lockstep => Why::Lockstep,
             _ => Why::Revoked,
         }),
+        logged: u8::try_from(after.position).unwrap_or(u8::MAX),
         ..*row
     }
 }

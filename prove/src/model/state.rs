@@ -42,6 +42,8 @@ pub(super) struct Row {
     pub(super) place: Place,
     pub(super) lockstep: (u8, u8),
     pub(super) ended: Option<Why>,
+    /// Entries of the revocation log.
+    pub(super) logged: u8,
     pub(super) user_enabled: bool,
     pub(super) stamp: u8,
     pub(super) client_enabled: bool,

@@ -86,6 +86,7 @@ impl World {
             place: Place::Home,
             lockstep: (0, 0),
             ended: None,
+            logged: 0,
             user_enabled: true,
             stamp: FIRST_STAMP,
             client_enabled: true,
