@@ -41,13 +41,16 @@ pub(crate) struct Arguments {
 }
 
 /// Does it.
-#[expect(clippy::print_stdout, reason = "the report is what this program is for")]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is what this program is for")]
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     let mut runs = Vec::new();
     for scenario in Scenario::all(arguments.short) {
         if arguments.only.as_ref().is_none_or(|name| scenario.name.contains(name.as_str())) {
             let explored = explore(&scenario, None, None, arguments.threads)?;
-            runs.push(Run { scenario, explored });
+            let run = Run { scenario, explored };
+            // The whole takes long: each line as soon as it is known.
+            eprintln!("{}", report::line(&run));
+            runs.push(run);
         }
     }
     let mut caught = Vec::new();

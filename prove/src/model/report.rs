@@ -103,6 +103,24 @@ fn call(state: &State, request: usize) -> &'static str {
     }
 }
 
+/// A scenario's line of the table.
+pub(super) fn line(Run { scenario, explored }: &Run) -> String {
+    let result = match explored.broken.len() {
+        0 => format!("all {} hold", Invariant::ALL.len()),
+        broken => format!("{broken} BROKEN"),
+    };
+    format!(
+        "{:<28}{:>4}{:>12}{:>14}{:>7}{:>9.1}  {:<13}{result}",
+        scenario.name,
+        scenario.generations,
+        explored.states,
+        explored.transitions,
+        explored.depth,
+        explored.took.as_secs_f64(),
+        if explored.fixed_point { "reached" } else { "NOT REACHED" }
+    )
+}
+
 /// The report for a reader.
 pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
     let mut lines = vec![
@@ -113,21 +131,8 @@ pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
             "scenario", "gen", "states", "transitions", "depth", "seconds", "fixed point"
         ),
     ];
-    for Run { scenario, explored } in runs {
-        let result = match explored.broken.len() {
-            0 => format!("all {} hold", Invariant::ALL.len()),
-            broken => format!("{broken} BROKEN"),
-        };
-        lines.push(format!(
-            "{:<28}{:>4}{:>12}{:>14}{:>7}{:>9.1}  {:<13}{result}",
-            scenario.name,
-            scenario.generations,
-            explored.states,
-            explored.transitions,
-            explored.depth,
-            explored.took.as_secs_f64(),
-            if explored.fixed_point { "reached" } else { "NOT REACHED" }
-        ));
+    for run @ Run { scenario, explored } in runs {
+        lines.push(line(run));
         lines.push(format!("    {}", scenario.about));
         for (invariant, path) in &explored.broken {
             lines.push(format!("    {} is broken:", invariant.name()));
@@ -153,10 +158,16 @@ pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
         let by = if by.is_empty() { "NEVER".to_owned() } else { by.join(", ") };
         lines.push(format!("  {name}: {by}"));
     }
-    lines.extend([
+    lines.extend(wrong_servers(caught));
+    lines.join("\n")
+}
+
+/// The mutants, each with the steps in which it is caught.
+pub(super) fn wrong_servers(caught: &[Caught]) -> Vec<String> {
+    let mut lines = vec![
         String::new(),
         "mutants: wrong servers, each caught by the property that is there for it".to_owned(),
-    ]);
+    ];
     for caught in caught {
         let verdict = if caught.path().is_some() { "caught" } else { "NOT CAUGHT" };
         let steps = caught.path().unwrap_or_default();
@@ -170,7 +181,7 @@ pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
         ));
         lines.extend(steps.iter().enumerate().map(|(n, step)| format!("      {}. {step}", n + 1)));
     }
-    lines.join("\n")
+    lines
 }
 
 /// The report for a program.

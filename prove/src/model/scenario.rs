@@ -75,8 +75,8 @@ impl Scenario {
             gates: true,
             purge: true,
             in_flight: if short { 1 } else { 2 },
-            last_tick: if short { 1 } else { 3 },
-            expires: if short { 1 } else { 3 },
+            last_tick: if short { 1 } else { 2 },
+            expires: if short { 1 } else { 2 },
             ..alone.clone()
         };
         let thief = |place, flaws| Some(Thief { place, proofs: &[false, true], flaws });
@@ -150,7 +150,6 @@ impl Scenario {
                 about: "one tab with retry proof, a thief elsewhere, and every change",
                 thief: thief(Place::Elsewhere, WHOLE),
                 generations: if short { 1 } else { 3 },
-                last_tick: if short { 1 } else { 2 },
                 ..gates
             },
         ]
