@@ -60,7 +60,6 @@ fn documented_limits_exist() {
     assert!(missing.is_empty(), "docs/limits.md names what no code has: {missing:?}");
 }
 
-/// The targets of `[text](target)` that are files of ours.
 /// A case whose test was renamed or removed is a case that nobody tries.
 #[test]
 fn the_attack_list_names_tests_that_exist() {
@@ -84,6 +83,7 @@ fn the_attack_list_names_tests_that_exist() {
     assert!(missing.is_empty(), "docs/attacks.md names tests that are not there: {missing:?}");
 }
 
+/// The targets of `[text](target)` that are files of ours.
 fn link_targets(text: &str) -> impl Iterator<Item = &str> {
     text.split("](")
         .skip(1)

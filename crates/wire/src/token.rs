@@ -52,10 +52,14 @@ impl TokenRequest {
         };
         let resources: Vec<String> = parameters.all("resource").map(str::to_owned).collect();
         for resource in &resources {
+            // RFC 3986 sections 4.3 and 3.1.
+            let in_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
             let absolute = resource.split_once(':').is_some_and(|(scheme, rest)| {
-                !rest.is_empty() && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+                let starts = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+                starts && scheme.chars().all(in_scheme) && !rest.is_empty()
             });
-            if !absolute || resource.contains('#') {
+            let printable = resource.bytes().all(|b| b.is_ascii_graphic());
+            if !absolute || !printable || resource.contains('#') {
                 return refuse(
                     ErrorCode::InvalidTarget,
                     "resource must be an absolute URI without a fragment",

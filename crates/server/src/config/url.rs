@@ -12,12 +12,13 @@ pub(super) fn default_issuer(listen: SocketAddr) -> String {
 /// What is wrong with an issuer (RFC 8414 section 2: no query, no fragment), and what to do.
 /// Issuers are compared as exact text, so only the form that every URL library prints is taken.
 pub(super) fn check_issuer(text: &str, allow_insecure: bool) -> Result<(), (String, String)> {
-    let wrong = |problem: &str, fix: &str| Err((format!("{text:?} {problem}"), fix.to_owned()));
+    // A text with an @ is not repeated, well formed or not: what stands before it can be a password.
+    let shown = if text.contains('@') { "the value".to_owned() } else { format!("{text:?}") };
+    let wrong = |problem: &str, fix: &str| Err((format!("{shown} {problem}"), fix.to_owned()));
     let Some(url) = absolute(text) else {
         return wrong("is not an absolute http or https URL", "write it as https://login.example.com");
     };
     if !url.username().is_empty() || url.password().is_some() {
-        // The text is not repeated: it holds a password.
         return Err(("holds a user or password".to_owned(), "take the part before the @ out".to_owned()));
     }
     if url.query().is_some() || url.fragment().is_some() {

@@ -89,7 +89,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusa
         || Refusal::invalid_request("Idempotency-Key must be one header of 1 to 128 visible characters");
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().map_err(|_| wrong())?.trim_matches('"');
+    let text = value.to_str().map_err(|_| wrong())?;
+    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     let visible = text.bytes().all(|b| (0x21..=0x7E).contains(&b));
     if values.next().is_some() || text.is_empty() || text.len() > MAX_IDEMPOTENCY_KEY || !visible {
         return Err(wrong());

@@ -18,6 +18,7 @@ struct Probe {
     tool: Pair,
     log: Value,
     sessions: usize,
+    rows: Vec<countersign::store::Standing>,
 }
 
 impl Probe {
@@ -28,20 +29,26 @@ impl Probe {
         }
         let app = server.session("victim", "victim-app").await;
         let tool = server.session("victim", "victim-tool").await;
-        let (log, sessions) = (Value::Null, 0);
-        Self { app, tool, log, sessions }
+        Self { app, tool, log: Value::Null, sessions: 0, rows: Vec::new() }
     }
 
-    /// From here on the log of revocations must not grow, and no session may begin.
+    /// From here on the log of revocations must not grow, no session may begin, and nothing in the
+    /// victim's rows may change.
     async fn inert(mut self, server: &TestServer) -> Self {
         (self.log, self.sessions) = (log(server).await, sessions(server).await);
+        self.rows = self.rows_now(server).await;
         self
+    }
+
+    async fn rows_now(&self, server: &TestServer) -> Vec<countersign::store::Standing> {
+        vec![server.standing(&self.app.sid).await, server.standing(&self.tool.sid).await]
     }
 
     async fn nothing_lost(self, server: &TestServer) {
         if !self.log.is_null() {
             assert_eq!(log(server).await, self.log, "something was revoked");
             assert_eq!(sessions(server).await, self.sessions, "a session began");
+            assert_eq!(self.rows_now(server).await, self.rows, "a row changed");
         }
         for (client, pair) in [("victim-app", &self.app), ("victim-tool", &self.tool)] {
             assert_eq!(server.standing(&pair.sid).await.session.generation, 1);
@@ -131,9 +138,12 @@ on_both!(case_19_another_client_revokes_or_introspects, |server| {
     server.public_client("thief").await;
     let service = server.confidential_client("service", json!({})).await;
     for token in [&probe.app.refresh, &probe.app.access] {
-        server.form("/oauth/revoke", &[("client_id", "thief"), ("token", token)]).await;
+        let revoke = server.form("/oauth/revoke", &[("client_id", "thief"), ("token", token)]).await;
+        assert_eq!(revoke.status, 400, "{}", revoke.text);
         let header = basic("service", &service);
-        server.form_with("/oauth/revoke", &[("token", token)], &[("authorization", &header)]).await;
+        let revoke =
+            server.form_with("/oauth/revoke", &[("token", token)], &[("authorization", &header)]).await;
+        assert_eq!(revoke.status, 400, "{}", revoke.text);
         assert_eq!(introspect(&server, ("service", &service), token).await, json!({"active": false}));
         let public = server.form("/oauth/introspect", &[("client_id", "thief"), ("token", token)]).await;
         public.assert_error(401, "invalid_client");
@@ -156,6 +166,7 @@ on_both!(case_21_roles_taken_away_are_gone_at_once, |server| {
 });
 
 on_both!(case_46_forwarding_headers_of_a_stranger, |server| {
+    // What is believed of them is `http::peer`'s own test; here, that they break nothing.
     let probe = Probe::new(&server).await.inert(&server).await;
     for (name, value) in [
         ("x_forwarded_for", "203.0.113.9"),
@@ -260,7 +271,7 @@ on_both!(case_75_tokens_in_the_url, |server| {
     probe.nothing_lost(&server).await;
 });
 
-on_both!(case_03_a_spent_token_after_the_window_whatever_the_clock_did, |server| {
+on_both!(case_03_a_spent_token_after_the_window, |server| {
     let probe = Probe::new(&server).await;
     let pair = server.alice().await;
     let next = server.refresh("app", &pair.refresh).await.assert_ok().str("refresh_token");

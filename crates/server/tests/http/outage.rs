@@ -29,7 +29,10 @@ async fn unknown_is_not_no() {
     server.refresh("app", "rft_nonsense").await.assert_error(400, "invalid_grant");
 
     cluster.start_again();
-    server.refresh("app", &pair.refresh).await.assert_ok();
+    let next = server.refresh("app", &pair.refresh).await.assert_ok().str("refresh_token");
+    // The revocation that was not answered was not done, and can be.
+    server.form("/oauth/revoke", &[("client_id", "app"), ("token", &next)]).await.assert_ok();
+    server.refresh("app", &next).await.assert_error(400, "invalid_grant");
     server.refresh("app", &live).await.assert_ok();
     assert_eq!(server.get("/readyz").await.status, StatusCode::OK);
     assert!(server.app.metrics.encode().contains("countersign_store_errors_total{kind=\"unavailable\"}"));
