@@ -44,23 +44,10 @@ CREATE TABLE user (
 
 CREATE INDEX user_by_tenant ON user (tenant, canonical) WHERE tenant IS NOT NULL;
 
--- What of a session a refresh does not write.
+-- What a refresh tests and writes comes first. No column that it writes is in an index. One table
+-- and not two: the rows of a refresh lie anywhere in the file, and each page that it needs costs
+-- more than the longer row.
 CREATE TABLE session (
-    id         BLOB PRIMARY KEY,
-    scope      TEXT NOT NULL,
-    audience   TEXT NOT NULL,
-    device     TEXT,
-    network    TEXT,
-    agent      TEXT,
-    remember   INTEGER NOT NULL,
-    created_at INTEGER NOT NULL,
-    auth_time  INTEGER NOT NULL,
-    acr        TEXT,
-    amr        TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
--- What a refresh writes, and what it must test. No column that it writes is in an index.
-CREATE TABLE session_head (
     id                  BLOB PRIMARY KEY,
     generation          INTEGER NOT NULL,
     nonce_hash          BLOB NOT NULL,
@@ -79,12 +66,22 @@ CREATE TABLE session_head (
     replays             INTEGER NOT NULL,
     lockstep_generation INTEGER NOT NULL,
     lockstep_streak     INTEGER NOT NULL,
-    ended_reason        TEXT
+    ended_reason        TEXT,
+    scope               TEXT NOT NULL,
+    audience            TEXT NOT NULL,
+    device              TEXT,
+    network             TEXT,
+    agent               TEXT,
+    remember            INTEGER NOT NULL,
+    created_at          INTEGER NOT NULL,
+    auth_time           INTEGER NOT NULL,
+    acr                 TEXT,
+    amr                 TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX session_by_user ON session_head (user_id);
-CREATE INDEX session_by_client ON session_head (client_id);
-CREATE INDEX session_by_expiry ON session_head (expires_at);
+CREATE INDEX session_by_user ON session (user_id);
+CREATE INDEX session_by_client ON session (client_id);
+CREATE INDEX session_by_expiry ON session (expires_at);
 
 CREATE TABLE revocation (
     number     INTEGER PRIMARY KEY,

@@ -12,14 +12,8 @@ use crate::time::Timestamp;
 pub(super) fn export(conn: &Connection, table: &Table, after: u64, limit: u32) -> StoreResult<Vec<Json>> {
     let names: Vec<_> = table.columns.iter().map(|(name, _)| *name).collect();
     let (names, key) = (names.join(", "), table.key);
-    let sql = match table.name {
-        // The keys are counted off in one of the two tables, before the other is looked at.
-        "session" => format!(
-            "SELECT {names} FROM session_head JOIN session USING (id)
-              WHERE id IN (SELECT id FROM session_head ORDER BY id LIMIT ?1 OFFSET ?2) ORDER BY id"
-        ),
-        name => format!("SELECT {names} FROM {name} ORDER BY {key} LIMIT ?1 OFFSET ?2"),
-    };
+    let name = table.name;
+    let sql = format!("SELECT {names} FROM {name} ORDER BY {key} LIMIT ?1 OFFSET ?2");
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(params![limit, int(after)])?;
     let mut exported = Vec::new();
@@ -49,16 +43,7 @@ fn to_json(column: &Column, value: ValueRef<'_>) -> StoreResult<Json> {
 
 /// Adds exported rows.
 pub(super) fn import(conn: &Connection, table: &Table, rows: &[Json]) -> StoreResult<()> {
-    match table.name {
-        "session" => {
-            let (head, rest): (Vec<_>, Vec<_>) =
-                table.columns.iter().partition(|(name, _)| !SESSION_REST.contains(name));
-            insert(conn, "session_head", &head, rows)?;
-            let id = ("id", ColumnKind::Uuid);
-            insert(conn, "session", &[&[&id][..], &rest].concat(), rows)?;
-        }
-        name => insert(conn, name, &table.columns.iter().collect::<Vec<_>>(), rows)?,
-    }
+    insert(conn, table, rows)?;
     let unknown = rows.iter().find_map(|row| {
         let names = row.as_object()?.keys();
         names.into_iter().find(|name| !table.columns.iter().any(|(known, _)| known == name))
@@ -69,11 +54,8 @@ pub(super) fn import(conn: &Connection, table: &Table, rows: &[Json]) -> StoreRe
     }
 }
 
-/// The columns of a session that a refresh does not write.
-const SESSION_REST: [&str; 10] =
-    ["scope", "audience", "device", "network", "agent", "remember", "created_at", "auth_time", "acr", "amr"];
-
-fn insert(conn: &Connection, name: &str, columns: &[&Column], rows: &[Json]) -> StoreResult<()> {
+fn insert(conn: &Connection, table: &Table, rows: &[Json]) -> StoreResult<()> {
+    let (name, columns) = (table.name, table.columns);
     let verb = if name == "meta" { "REPLACE" } else { "INSERT" };
     let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
     let marks = vec!["?"; columns.len()].join(", ");
@@ -113,14 +95,13 @@ pub(super) fn purge(
 ) -> StoreResult<u64> {
     let mut left = limit as usize;
     let mut expired: Vec<[u8; 16]> = Vec::new();
-    let mut statement = conn
-        .prepare_cached("SELECT id FROM session_head WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2")?;
+    let mut statement =
+        conn.prepare_cached("SELECT id FROM session WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2")?;
     for id in statement.query_map(params![now.0, left as i64], |row| row.get(0))? {
         expired.push(id?);
     }
     for id in &expired {
         conn.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute(params![id])?;
-        conn.prepare_cached("DELETE FROM session_head WHERE id = ?1")?.execute(params![id])?;
     }
     left = left.saturating_sub(expired.len());
     for (sql, before) in [

@@ -192,9 +192,8 @@ mod tests {
         let path = dir.path().join("countersign.sqlite");
         prepare(&path).unwrap();
         let conn = open(&path, Purpose::Write).unwrap();
-        let mut statement = conn
-            .prepare("SELECT 1 FROM session_head WHERE id = ?1 AND expires_at > ?2 AND born = ?2")
-            .unwrap();
+        let mut statement =
+            conn.prepare("SELECT 1 FROM session WHERE id = ?1 AND expires_at > ?2 AND born = ?2").unwrap();
         for n in 0..10_i64 {
             statement.exists(params![n.to_be_bytes(), n]).unwrap();
         }

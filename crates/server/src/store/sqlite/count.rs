@@ -71,7 +71,7 @@ impl Before {
         closed_at: Option<u64>,
     ) -> StoreResult<u64> {
         let (behind, id) = match self {
-            Self::Client { id, .. } => ("h.client_id = :id", id.as_str()),
+            Self::Client { id, .. } => ("s.client_id = :id", id.as_str()),
             Self::Tenant { name, .. } => ("u.tenant = :id", name.as_str()),
             Self::Everything { .. } => ("'' = :id", ""),
         };
@@ -81,16 +81,16 @@ impl Before {
             Self::Everything { cut } => (None, None, Some(*cut)),
         };
         let sql = format!(
-            "SELECT count(*) FROM session_head h
-               JOIN user u ON u.id = h.user_id
-               LEFT JOIN client c ON c.id = h.client_id
+            "SELECT count(*) FROM session s
+               JOIN user u ON u.id = s.user_id
+               LEFT JOIN client c ON c.id = s.client_id
                LEFT JOIN tenant t ON t.id = u.tenant
                LEFT JOIN meta m ON m.id = 1
-              WHERE {behind} AND h.ended_at IS NULL AND h.expires_at > :now AND h.idle_expires_at > :now
-                AND u.enabled AND u.stamp = h.user_stamp AND coalesce(:client_enabled, c.enabled, 0)
+              WHERE {behind} AND s.ended_at IS NULL AND s.expires_at > :now AND s.idle_expires_at > :now
+                AND u.enabled AND u.stamp = s.user_stamp AND coalesce(:client_enabled, c.enabled, 0)
                 AND max(coalesce(:client_cut, c.cut, 0), coalesce(:tenant_cut, t.cut, 0),
-                        coalesce(:cut, m.cut)) <= h.born
-                AND h.born < :closed_at"
+                        coalesce(:cut, m.cut)) <= s.born
+                AND s.born < :closed_at"
         );
         let count: i64 = conn.prepare_cached(&sql)?.query_row(
             named_params! {

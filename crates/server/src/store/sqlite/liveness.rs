@@ -31,14 +31,14 @@ const OF_CLIENT: &str = concat!(
 /// that was cut off is.
 const OF_SESSION: &str = concat!(
     caller_and_token!(),
-    " AND EXISTS (SELECT 1 FROM session_head h
-        CROSS JOIN user u ON u.id = h.user_id
+    " AND EXISTS (SELECT 1 FROM session s
+        CROSS JOIN user u ON u.id = s.user_id
         CROSS JOIN client c ON c.id = ?4
         LEFT JOIN tenant t ON t.id = u.tenant
         LEFT JOIN meta m ON m.id = 1
-       WHERE h.id = ?6 AND h.ended_at IS NULL AND h.user_stamp = ?7
-         AND u.enabled AND u.stamp = h.user_stamp AND c.enabled
-         AND max(c.cut, coalesce(t.cut, 0), m.cut) <= min(h.born, ?5))"
+       WHERE s.id = ?6 AND s.ended_at IS NULL AND s.user_stamp = ?7
+         AND u.enabled AND u.stamp = s.user_stamp AND c.enabled
+         AND max(c.cut, coalesce(t.cut, 0), m.cut) <= min(s.born, ?5))"
 );
 
 /// Most tokens that are remembered as good: some 20 MiB.

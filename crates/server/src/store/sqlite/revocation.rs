@@ -66,7 +66,7 @@ impl Change<'_> {
         let changed = self
             .conn
             .prepare_cached(
-                "UPDATE session_head SET ended_at = ?2, ended_reason = ?3 WHERE id = ?1 AND ended_at IS NULL",
+                "UPDATE session SET ended_at = ?2, ended_reason = ?3 WHERE id = ?1 AND ended_at IS NULL",
             )?
             .execute(params![id.0.as_bytes(), self.now.0, reason.as_str()])?;
         if changed == 0 {

@@ -20,11 +20,11 @@ macro_rules! while_current {
         " WHERE id = ?1 AND generation = ?2 AND nonce_hash = ?3 AND client_id = ?4
             AND ended_at IS NULL AND expires_at > ?6 AND idle_expires_at > ?6
             AND EXISTS (SELECT 1 FROM client c
-                 WHERE c.id = ?4 AND c.enabled AND c.revision = ?5 AND c.cut <= session_head.born)
+                 WHERE c.id = ?4 AND c.enabled AND c.revision = ?5 AND c.cut <= session.born)
             AND EXISTS (SELECT 1 FROM user u
-                 WHERE u.id = session_head.user_id AND u.enabled AND u.stamp = session_head.user_stamp
-                   AND coalesce((SELECT t.cut FROM tenant t WHERE t.id = u.tenant), 0) <= session_head.born)
-            AND (SELECT m.cut FROM meta m WHERE m.id = 1) <= session_head.born"
+                 WHERE u.id = session.user_id AND u.enabled AND u.stamp = session.user_stamp
+                   AND coalesce((SELECT t.cut FROM tenant t WHERE t.id = u.tenant), 0) <= session.born)
+            AND (SELECT m.cut FROM meta m WHERE m.id = 1) <= session.born"
     };
 }
 
@@ -38,16 +38,16 @@ macro_rules! seen {
 }
 
 const ADVANCE: &str = concat!(
-    "UPDATE session_head SET generation = generation + 1, key_number = ?9, retry_hash = ?10,
+    "UPDATE session SET generation = generation + 1, key_number = ?9, retry_hash = ?10,
             rotated_at = max(rotated_at, ?6),",
     seen!(),
     while_current!()
 );
 
-const KEEP: &str = concat!("UPDATE session_head SET", seen!(), while_current!());
+const KEEP: &str = concat!("UPDATE session SET", seen!(), while_current!());
 
 const REPLAYED: &str = concat!(
-    "UPDATE session_head SET replays = replays + 1, lockstep_generation = ?7, lockstep_streak = ?8",
+    "UPDATE session SET replays = replays + 1, lockstep_generation = ?7, lockstep_streak = ?8",
     while_current!(),
     " AND lockstep_generation = ?9 AND lockstep_streak = ?10"
 );
@@ -152,9 +152,9 @@ fn gates_of_start(conn: &Connection, new: &NewSession) -> StoreResult<Result<i64
 /// limit.
 fn displace(conn: &Connection, new: &NewSession) -> StoreResult<Vec<SessionId>> {
     let mut statement = conn.prepare_cached(concat!(
-        "SELECT h.id",
+        "SELECT s.id",
         live_sessions_of_user!(),
-        " ORDER BY h.id DESC LIMIT -1 OFFSET ?3"
+        " ORDER BY s.id DESC LIMIT -1 OFFSET ?3"
     ))?;
     let others = new.limit.saturating_sub(1);
     let rows = statement.query(params![new.user.0.as_bytes(), new.now.0, others])?;
@@ -172,29 +172,12 @@ fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<(
     let expires_at = new.now.plus(new.absolute_lifetime);
     let idle_expires_at = new.now.plus(new.idle_lifetime).min(expires_at);
     conn.prepare_cached(
-        "INSERT INTO session (id, scope, audience, device, network, agent, remember, created_at,
-                              auth_time, acr, amr)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?
-    .execute(params![
-        id,
-        new.scope.to_string(),
-        json(&new.audience)?,
-        new.device,
-        new.network,
-        new.agent,
-        new.remember,
-        new.now.0,
-        new.auth_time.0,
-        new.acr,
-        json(&new.amr)?
-    ])?;
-    conn.prepare_cached(
-        "INSERT INTO session_head (id, user_id, client_id, nonce_hash, user_stamp, born, generation,
+        "INSERT INTO session (id, user_id, client_id, nonce_hash, user_stamp, born, generation,
                 key_number, rotated_at, idle_lifetime, idle_expires_at, expires_at, recent, replays,
-                lockstep_generation, lockstep_streak)
+                lockstep_generation, lockstep_streak, scope, audience, device, network, agent,
+                remember, created_at, auth_time, acr, amr)
          VALUES (?1, ?2, ?3, ?4, ?5, (SELECT position FROM meta WHERE id = 1), 1,
-                ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0)",
+                ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0, ?12, ?13, ?14, ?15, ?16, ?17, ?7, ?18, ?19, ?20)",
     )?
     .execute(params![
         id,
@@ -207,7 +190,16 @@ fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<(
         millis(new.idle_lifetime),
         idle_expires_at.0,
         expires_at.0,
-        Recent { at: new.now, context: new.context }.first_field()
+        Recent { at: new.now, context: new.context }.first_field(),
+        new.scope.to_string(),
+        json(&new.audience)?,
+        new.device,
+        new.network,
+        new.agent,
+        new.remember,
+        new.auth_time.0,
+        new.acr,
+        json(&new.amr)?
     ])?;
     Ok(())
 }

@@ -15,26 +15,25 @@ use crate::time::Timestamp;
 
 /// The columns that [`standing`] reads, and where they come from.
 const SELECT: &str = "
-SELECT h.id, h.user_id, h.client_id, s.scope, s.audience, s.device, s.network, s.agent, s.remember,
-       s.created_at, s.auth_time, s.acr, s.amr, h.nonce_hash, h.user_stamp, h.born, h.generation,
-       h.key_number, h.retry_hash, h.rotated_at, h.idle_lifetime, h.idle_expires_at, h.expires_at,
-       h.recent, h.replays, h.lockstep_generation, h.lockstep_streak, h.ended_at, h.ended_reason,
+SELECT s.id, s.user_id, s.client_id, s.scope, s.audience, s.device, s.network, s.agent, s.remember,
+       s.created_at, s.auth_time, s.acr, s.amr, s.nonce_hash, s.user_stamp, s.born, s.generation,
+       s.key_number, s.retry_hash, s.rotated_at, s.idle_lifetime, s.idle_expires_at, s.expires_at,
+       s.recent, s.replays, s.lockstep_generation, s.lockstep_streak, s.ended_at, s.ended_reason,
        c.enabled, c.revision, u.enabled, u.stamp, max(coalesce(c.cut, 0), coalesce(t.cut, 0), m.cut),
        u.username, u.email, u.tenant, u.roles, m.position
-  FROM session_head h
-  CROSS JOIN session s ON s.id = h.id
-  LEFT JOIN user u ON u.id = h.user_id
-  LEFT JOIN client c ON c.id = h.client_id
+  FROM session s
+  LEFT JOIN user u ON u.id = s.user_id
+  LEFT JOIN client c ON c.id = s.client_id
   LEFT JOIN tenant t ON t.id = u.tenant
   LEFT JOIN meta m ON m.id = 1
  WHERE 1";
 
-static ONE: LazyLock<String> = LazyLock::new(|| format!("{SELECT} AND h.id = ?1"));
+static ONE: LazyLock<String> = LazyLock::new(|| format!("{SELECT} AND s.id = ?1"));
 
 /// `Standing::is_live`, over the tables of [`SELECT`]; two times are asked for.
-const LIVE: &str = "(h.ended_at IS NULL AND h.expires_at > ? AND h.idle_expires_at > ?
-    AND c.enabled AND u.enabled AND u.stamp = h.user_stamp
-    AND max(c.cut, coalesce(t.cut, 0), m.cut) <= h.born)";
+const LIVE: &str = "(s.ended_at IS NULL AND s.expires_at > ? AND s.idle_expires_at > ?
+    AND c.enabled AND u.enabled AND u.stamp = s.user_stamp
+    AND max(c.cut, coalesce(t.cut, 0), m.cut) <= s.born)";
 
 /// A session and its gates.
 pub(super) fn find(conn: &Connection, id: SessionId) -> StoreResult<Option<Standing>> {
@@ -45,14 +44,14 @@ pub(super) fn find(conn: &Connection, id: SessionId) -> StoreResult<Option<Stand
 /// The live sessions of the user `?1` at the time `?2`: what `Standing::is_live` says.
 macro_rules! live_sessions_of_user {
     () => {
-        " FROM session_head h
-          JOIN user u ON u.id = h.user_id
-          JOIN client c ON c.id = h.client_id
+        " FROM session s
+          JOIN user u ON u.id = s.user_id
+          JOIN client c ON c.id = s.client_id
           LEFT JOIN tenant t ON t.id = u.tenant
           LEFT JOIN meta m ON m.id = 1
-         WHERE h.user_id = ?1 AND h.ended_at IS NULL AND h.expires_at > ?2 AND h.idle_expires_at > ?2
-           AND c.enabled AND u.enabled AND u.stamp = h.user_stamp
-           AND max(c.cut, coalesce(t.cut, 0), m.cut) <= h.born"
+         WHERE s.user_id = ?1 AND s.ended_at IS NULL AND s.expires_at > ?2 AND s.idle_expires_at > ?2
+           AND c.enabled AND u.enabled AND u.stamp = s.user_stamp
+           AND max(c.cut, coalesce(t.cut, 0), m.cut) <= s.born"
     };
 }
 
@@ -66,15 +65,15 @@ pub(super) fn list(
     now: Timestamp,
 ) -> StoreResult<Vec<Standing>> {
     let mut query = Query::new(SELECT);
-    query.and_if("h.user_id = ?", filter.user.map(|id| id.0.as_bytes().to_vec()));
-    query.and_if("h.client_id = ?", filter.client.as_ref().map(ToString::to_string));
-    query.and_if("h.id < ?", page.after.map(|id| id.0.as_bytes().to_vec()));
+    query.and_if("s.user_id = ?", filter.user.map(|id| id.0.as_bytes().to_vec()));
+    query.and_if("s.client_id = ?", filter.client.as_ref().map(ToString::to_string));
+    query.and_if("s.id < ?", page.after.map(|id| id.0.as_bytes().to_vec()));
     if let Some(live) = filter.live {
         // A gate that is not there is a gate that is closed: null is not true.
         let wanted = if live { "IS TRUE" } else { "IS NOT TRUE" };
         query.and(&format!("{LIVE} {wanted}"), [Value::from(now.0), Value::from(now.0)]);
     }
-    query.end("ORDER BY h.id DESC", page.limit);
+    query.end("ORDER BY s.id DESC", page.limit);
     query.collect(conn, standing)
 }
 
