@@ -176,7 +176,7 @@ fn against(wrong: Wrong) -> Value {
         "--thieves",
         "1",
         "--thief-patience",
-        "8",
+        "6",
     ]);
     assert!(!good);
     assert!(board["refusals"].get("401 invalid_client").is_none());
