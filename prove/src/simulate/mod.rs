@@ -83,7 +83,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 5)]
     thieves: usize,
     /// Refreshes of a victim after which an unnoticed thief counts as not caught; one that is promised
-    /// nothing is watched for ten at most.
+    /// nothing is watched for six at most.
     #[arg(long, default_value_t = 40)]
     thief_patience: u64,
     /// Tabs and processes of each session.

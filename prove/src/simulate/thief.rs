@@ -16,8 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Refreshes of the victim before the theft, at most.
 const MOST_BEFORE: u64 = 3;
 /// Refreshes of the victim for which a thief that is promised nothing is watched, at most: it is one
-/// more tab after three times as many as it takes to catch one that rides every window.
-const UNPROMISED: u64 = 10;
+/// more tab after twice as many as it takes to catch one that rides every window.
+const UNPROMISED: u64 = 6;
 
 /// What was stolen, and how it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
