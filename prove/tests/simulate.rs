@@ -71,7 +71,7 @@ fn our_service_keeps_every_promise_on_sqlite() {
         "--honest",
         "120",
         "--refreshes",
-        "2000",
+        "1500",
         "--rate",
         "2",
         "--restarts",
@@ -96,7 +96,7 @@ fn our_service_keeps_every_promise_with_two_nodes_on_postgresql() {
         "--honest",
         "80",
         "--refreshes",
-        "1000",
+        "800",
         "--rate",
         "2",
         "--restarts",
@@ -176,7 +176,7 @@ fn against(wrong: Wrong) -> Value {
         "--thieves",
         "1",
         "--thief-patience",
-        "8",
+        "3",
     ]);
     assert!(!good);
     assert!(board["refusals"].get("401 invalid_client").is_none());

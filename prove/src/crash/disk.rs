@@ -2,9 +2,10 @@
 //! nobody is told no, and nothing that could not be made durable is acknowledged; afterwards the
 //! service goes on by itself, and after a kill everything acknowledged is there.
 
+use super::database_file;
 use super::honest::{Heard, Honest, Tally};
 use super::http;
-use super::place::Place;
+use super::place::{LOG, Place, Server};
 use super::report::{Row, say};
 use super::tracer::Tracer;
 use crate::Outcome;
@@ -16,6 +17,9 @@ const ROUNDS: usize = 3;
 const FEW_FILES: u32 = 64;
 /// Idle connections that take the rest.
 const IDLE: usize = 100;
+/// How much of the next write still fits when the disk fills up: more than a frame's header and less
+/// than its page.
+const FITS: u64 = 2_000;
 
 /// A fault that strace makes of a call on the database's log.
 struct Fault {
@@ -40,6 +44,11 @@ pub(super) fn run() -> Outcome<Vec<Row>> {
         say(&format!("disk: {}", fault.name));
         rows.push(row(fault.name, faulty(fault)?));
     }
+    say("disk: full in the middle of a page");
+    rows.push(row("the disk fills up in the middle of a page", short_writes()?));
+    say("disk: the database file is not synced");
+    rows.push(row("the database file's sync fails, long log", database_file::long_log()?));
+    rows.push(row("the database file's sync fails, at a stop", database_file::stop()?));
     say("disk: no file descriptors");
     rows.push(row("no file descriptors left", few_files()?));
     Ok(rows)
@@ -50,7 +59,7 @@ fn faulty(fault: &Fault) -> Outcome<Tally> {
     let mut clients = Honest::of(place.fill(SESSIONS)?);
     let mut tally = Tally::default();
     let server = place.serve()?;
-    let log = place.data_dir().join("countersign.db-wal");
+    let log = place.data_dir().join(LOG);
     let log = log.to_str().ok_or("the directory's name is not UTF-8")?;
     let inject = format!("inject={}", fault.inject);
     let calls = "trace=fsync,fdatasync,pwrite64";
@@ -73,16 +82,35 @@ fn faulty(fault: &Fault) -> Outcome<Tally> {
         tally.violations.push("what only reads does not answer".to_owned());
     }
     tracer.detach()?;
-    // Alone, without a restart; and the last refreshes must outlive a kill.
+    recover(&place, server, &mut clients, &mut tally)?;
+    Ok(tally)
+}
+
+/// A write that the system cuts short, and then no more.
+fn short_writes() -> Outcome<Tally> {
+    let place = Place::new(None)?;
+    let mut clients = Honest::of(place.fill(SESSIONS)?);
+    let mut tally = Tally::default();
+    // The signal would end the process; what is to be seen is the error.
+    let server = place.serve_after("trap '' XFSZ")?;
     for client in &mut clients {
-        client.settle(server.address, &mut tally);
+        client.refresh(server.address, &mut tally);
     }
-    server.kill()?;
-    let server = place.serve()?;
-    for client in &mut clients {
-        client.settle(server.address, &mut tally);
+    let log = place.data_dir().join(LOG);
+    let full_at = std::fs::metadata(&log)?.len() + FITS;
+    server.limit_files(Some(full_at))?;
+    for _ in 0..ROUNDS {
+        for client in &mut clients {
+            if client.refresh(server.address, &mut tally) == Heard::Yes {
+                tally.violations.push("200 while nothing could be made durable".to_owned());
+            }
+        }
     }
-    server.stop()?;
+    if std::fs::metadata(&log)?.len() != full_at {
+        tally.violations.push("the fault did not happen: no write was cut short".to_owned());
+    }
+    server.limit_files(None)?;
+    recover(&place, server, &mut clients, &mut tally)?;
     Ok(tally)
 }
 
@@ -90,22 +118,34 @@ fn few_files() -> Outcome<Tally> {
     let place = Place::new(None)?;
     let mut clients = Honest::of(place.fill(SESSIONS)?);
     let mut tally = Tally::default();
-    let server = place.serve_with_files(FEW_FILES)?;
+    let server = place.serve_after(&format!("ulimit -n {FEW_FILES}"))?;
     let idle: Vec<_> = (0..IDLE).filter_map(|_| std::net::TcpStream::connect(server.address).ok()).collect();
     if let Some(client) = clients.first_mut() {
         client.refresh(server.address, &mut tally);
     }
     drop(idle);
-    for client in &mut clients {
-        client.settle(server.address, &mut tally);
+    recover(&place, server, &mut clients, &mut tally)?;
+    Ok(tally)
+}
+
+/// When the fault is over the service goes on alone, without a restart; and the last refreshes
+/// outlive a kill.
+pub(super) fn recover(
+    place: &Place,
+    server: Server,
+    clients: &mut [Honest],
+    tally: &mut Tally,
+) -> Outcome<()> {
+    for client in &mut *clients {
+        client.settle(server.address, tally);
     }
     server.kill()?;
     let server = place.serve()?;
-    for client in &mut clients {
-        client.settle(server.address, &mut tally);
+    for client in clients {
+        client.settle(server.address, tally);
     }
     server.stop()?;
-    Ok(tally)
+    Ok(())
 }
 
 fn row(name: &str, tally: Tally) -> Row {
@@ -115,5 +155,6 @@ fn row(name: &str, tally: Tally) -> Row {
         cycles: 1,
         tally,
         checked: "S4, L1, L4, recovers alone",
+        seen: String::new(),
     }
 }

@@ -125,7 +125,12 @@ impl Honest {
         if self.revocation == Revocation::No {
             self.revocation = Revocation::Unknown;
         }
-        match http::post(address, "/oauth/revoke", &form, None) {
+        let answer = http::post(address, "/oauth/revoke", &form, None);
+        self.judge_revocation(answer, tally)
+    }
+
+    fn judge_revocation(&mut self, answer: std::io::Result<http::Answer>, tally: &mut Tally) -> Heard {
+        match answer {
             Ok(answer) if answer.status == 200 => {
                 tally.acknowledged += 1;
                 self.revocation = Revocation::Acknowledged;
@@ -144,6 +149,11 @@ impl Honest {
         let key =
             self.has_proof.then(|| format!("proof-{}", token.get(token.len() - 20..).unwrap_or(&token)));
         let answer = http::post(address, "/oauth/token", &form, key.as_deref());
+        self.judge(token, answer, tally)
+    }
+
+    /// What the answer to a presented token means, and whether it may be.
+    fn judge(&mut self, token: String, answer: std::io::Result<http::Answer>, tally: &mut Tally) -> Heard {
         match answer {
             Ok(answer) if answer.status == 200 => {
                 let successor = answer.member("refresh_token").to_owned();
@@ -199,13 +209,14 @@ impl Honest {
 
     /// With everything well again: a live session is refreshed, a revoked one is not.
     pub(super) fn settle(&mut self, address: SocketAddr, tally: &mut Tally) {
-        let heard = match self.revocation {
-            Revocation::No => self.refresh(address, tally),
-            Revocation::Unknown | Revocation::Acknowledged => {
-                self.revoke(address, tally);
-                self.refresh(address, tally)
-            }
-        };
+        if self.revocation != Revocation::No {
+            self.revoke(address, tally);
+        }
+        let heard = self.refresh(address, tally);
+        self.judge_the_end(heard, tally);
+    }
+
+    fn judge_the_end(&self, heard: Heard, tally: &mut Tally) {
         let expected = if self.revocation == Revocation::No { Heard::Yes } else { Heard::No };
         if heard != expected {
             tally.violations.push(format!("{}: in the end {heard:?} and not {expected:?}", self.name()));
@@ -214,5 +225,128 @@ impl Honest {
 
     fn name(&self) -> String {
         format!("session {}, generation {}", self.id, self.generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client, and what it was told so far.
+    struct History {
+        client: Honest,
+        tally: Tally,
+    }
+
+    impl History {
+        fn new() -> Self {
+            let id = "01a20824-536c-7aba-b6eb-c7aff7d8cbfa".parse().unwrap();
+            Self { client: Honest::new((id, "t1".to_owned()), 0), tally: Tally::default() }
+        }
+
+        /// A token is presented and answered.
+        fn told(mut self, token: &str, status: u16, body: serde_json::Value) -> Self {
+            let answer = answer(status, body);
+            self.client.judge(token.to_owned(), Ok(answer), &mut self.tally);
+            self
+        }
+
+        fn granted(self, token: &str, successor: &str) -> Self {
+            self.told(token, 200, serde_json::json!({"refresh_token": successor}))
+        }
+
+        fn refused(self, token: &str) -> Self {
+            self.told(token, 400, serde_json::json!({"error": "invalid_grant"}))
+        }
+
+        fn lost(mut self, token: &str) -> Self {
+            let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+            self.client.judge(token.to_owned(), Err(broken), &mut self.tally);
+            self
+        }
+
+        /// The session's revocation is asked for, with that answer or none.
+        fn revoked(mut self, answered: bool) -> Self {
+            self.client.revocation = Revocation::Unknown;
+            if answered {
+                self.client.judge_revocation(Ok(answer(200, serde_json::Value::Null)), &mut self.tally);
+            }
+            self
+        }
+
+        /// The checker's complaints, without the session's name.
+        fn complaints(self) -> Vec<String> {
+            let words = |line: String| line.split_once(": ").unwrap().1.to_owned();
+            self.tally.violations.into_iter().map(words).collect()
+        }
+    }
+
+    fn answer(status: u16, body: serde_json::Value) -> http::Answer {
+        http::Answer { status, request_id: "r".to_owned(), says_when_to_retry: false, body }
+    }
+
+    #[test]
+    fn what_may_happen_is_no_violation() {
+        let history = History::new().lost("t1").granted("t1", "t2").granted("t1", "t2").granted("t2", "t3");
+        assert_eq!(history.complaints(), [] as [&str; 0]);
+        assert_eq!(History::new().revoked(true).refused("t1").complaints(), [] as [&str; 0]);
+        // Nobody was told whether the revocation is done.
+        assert_eq!(History::new().revoked(false).granted("t1", "t2").complaints(), [] as [&str; 0]);
+        assert_eq!(History::new().revoked(false).refused("t1").complaints(), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_lost_rotation_that_was_acknowledged_is_seen() {
+        // A store that has forgotten t2 either makes another one of t1, or does not know t2.
+        let forked = History::new().granted("t1", "t2").granted("t1", "other");
+        assert_eq!(forked.complaints(), ["one token with two successors"]);
+        let unknown = History::new().granted("t1", "t2").refused("t2");
+        assert_eq!(unknown.complaints(), ["an honest session was ended: "]);
+    }
+
+    #[test]
+    fn an_honest_session_that_ends_is_seen() {
+        assert_eq!(History::new().refused("t1").complaints(), ["an honest session was ended: "]);
+        assert_eq!(History::new().lost("t1").refused("t1").complaints(), ["an honest session was ended: "]);
+    }
+
+    #[test]
+    fn two_successors_are_seen_whenever_the_second_comes() {
+        let later = History::new().granted("t1", "t2").granted("t2", "t3").granted("t1", "other");
+        assert_eq!(later.complaints(), ["one token with two successors"]);
+        let none = History::new().granted("t1", "");
+        assert_eq!(none.complaints(), ["200 without a successor"]);
+        assert_eq!(History::new().granted("t1", "t1").complaints(), ["200 without a successor"]);
+    }
+
+    #[test]
+    fn a_lost_revocation_that_was_acknowledged_is_seen() {
+        let revived = History::new().revoked(true).granted("t1", "t2");
+        assert_eq!(revived.complaints(), ["a refresh after an acknowledged revocation"]);
+    }
+
+    #[test]
+    fn an_unknown_outcome_that_does_not_look_like_one_is_seen() {
+        let bare = History::new().told("t1", 503, serde_json::Value::Null);
+        assert_eq!(bare.complaints(), ["503 without Retry-After"]);
+        let failed = History::new().told("t1", 500, serde_json::Value::Null);
+        assert_eq!(failed.complaints(), ["status 500 "]);
+    }
+
+    #[test]
+    fn a_session_must_be_in_the_end_what_its_client_was_told() {
+        for (revocation, heard, is_right) in [
+            (Revocation::No, Heard::Yes, true),
+            (Revocation::No, Heard::No, false),
+            (Revocation::No, Heard::Nothing, false),
+            (Revocation::Acknowledged, Heard::No, true),
+            (Revocation::Acknowledged, Heard::Yes, false),
+            (Revocation::Acknowledged, Heard::Nothing, false),
+        ] {
+            let mut history = History::new();
+            history.client.revocation = revocation;
+            history.client.judge_the_end(heard, &mut history.tally);
+            assert_eq!(history.tally.violations.is_empty(), is_right, "{revocation:?}, {heard:?}");
+        }
     }
 }

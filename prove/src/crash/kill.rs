@@ -136,5 +136,12 @@ fn progress(engine: &str, cycle: u32, cycles: u32) {
 }
 
 fn row(experiment: &str, engine: &'static str, cycles: u32, tally: Tally) -> Row {
-    Row { experiment: experiment.to_owned(), engine, cycles: cycles.into(), tally, checked: CHECKED }
+    Row {
+        experiment: experiment.to_owned(),
+        engine,
+        cycles: cycles.into(),
+        tally,
+        checked: CHECKED,
+        seen: String::new(),
+    }
 }

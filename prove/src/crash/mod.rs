@@ -1,6 +1,7 @@
 //! Crashes and faults under load: kills, power losses, faults of the disk, of the database and of
 //! the way to it. After each, what clients were told must still be so.
 
+mod database_file;
 mod disk;
 mod honest;
 mod http;
@@ -54,9 +55,9 @@ enum Experiment {
     Points,
     /// kill -9 under load: the SQLite server, and the PostgreSQL server, backend or cluster (E1, E2).
     Kill,
-    /// Power lost below SQLite at every moment (E4, E6).
+    /// Power lost below SQLite at moments spread evenly over a recorded run (E4, E6).
     Power,
-    /// Failing syncs and writes, a full disk, no file descriptors (E5, E7, E8).
+    /// Failing syncs and writes, writes cut short, a full disk, no file descriptors (E5, E7, E8).
     Disk,
     /// The connection to PostgreSQL cut, stalled and half open; PostgreSQL restarted (E11, E12).
     Wire,

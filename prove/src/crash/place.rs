@@ -15,6 +15,7 @@ use countersign::server;
 use countersign::store::{Client, ClientKind, ClientSettings, LifetimeSettings, Rotation, TokenFormat, User};
 use countersign::time::Timestamp;
 use countersign_wire::{SessionId, UserId};
+use rustix::process::{Pid, Resource, Rlimit};
 
 use super::http;
 use crate::Outcome;
@@ -23,6 +24,9 @@ use crate::Outcome;
 /// under a tracer on a busy machine takes as long as it takes.
 pub(super) const CLIENT: &str = "crash-app";
 const OVERLAP_MS: u64 = 600_000;
+/// The database's file in the data directory, and its log.
+pub(super) const DATABASE: &str = "countersign.db";
+pub(super) const LOG: &str = "countersign.db-wal";
 /// How long the service may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Time between two looks at a process.
@@ -71,10 +75,10 @@ impl Place {
         self.serve_as(Command::new(std::env::current_exe()?))
     }
 
-    /// The same, with a limit of open files.
-    pub(super) fn serve_with_files(&self, files: u32) -> Outcome<Server> {
+    /// The same, as a child of a shell that has done something before.
+    pub(super) fn serve_after(&self, shell: &str) -> Outcome<Server> {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")]).arg(std::env::current_exe()?);
+        command.args(["-c", &format!("{shell}; exec \"$0\" \"$@\"")]).arg(std::env::current_exe()?);
         self.serve_as(command)
     }
 
@@ -124,6 +128,15 @@ impl Server {
     /// True when the store answers.
     pub(super) fn is_ready(&self) -> bool {
         http::get(self.address, "/readyz").is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// From now on no file can be written beyond that length; `None` lifts the limit. A write that
+    /// reaches it is cut short there, and the next one fails, as on a file system that is full.
+    pub(super) fn limit_files(&self, bytes: Option<u64>) -> Outcome<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit { current: bytes, maximum: None };
+        rustix::process::prlimit(pid, Resource::Fsize, limit)?;
+        Ok(())
     }
 
     /// kill -9.

@@ -62,6 +62,7 @@ fn all_points(place: &Place, engine: &'static str) -> Outcome<Row> {
         cycles: reached,
         tally,
         checked: "S2-S4, L1",
+        seen: format!("{reached} of {} points reached", points.len()),
     })
 }
 

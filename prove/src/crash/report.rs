@@ -14,6 +14,8 @@ pub(super) struct Row {
     pub(super) cycles: u64,
     pub(super) tally: Tally,
     pub(super) checked: &'static str,
+    /// What a person must know to weigh the row; empty where there is nothing.
+    pub(super) seen: String,
 }
 
 /// A line of progress.
@@ -39,6 +41,7 @@ pub(super) fn print(rows: &[Row], seed: u64, json: bool) {
         "acknowledged",
         "unknown",
         "checked",
+        "seen",
         "verdict",
     ]);
     for row in rows {
@@ -50,6 +53,7 @@ pub(super) fn print(rows: &[Row], seed: u64, json: bool) {
             row.tally.acknowledged.to_string(),
             row.tally.unknown.to_string(),
             row.checked.to_owned(),
+            row.seen.clone(),
             verdict(row),
         ]);
     }
@@ -77,6 +81,7 @@ fn as_json(row: &Row) -> serde_json::Value {
         "acknowledged": row.tally.acknowledged,
         "unknown": row.tally.unknown,
         "checked": row.checked,
+        "seen": row.seen,
         "holds": row.tally.violations.is_empty(),
         "violations": row.tally.violations,
     })

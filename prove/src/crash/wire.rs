@@ -53,5 +53,6 @@ pub(super) fn run(cycles: u32, seed: u64) -> Outcome<Vec<Row>> {
         cycles: cycles.into(),
         tally,
         checked: "S2-S4, L1, L2, L4",
+        seen: String::new(),
     }])
 }

@@ -82,7 +82,8 @@ pub(crate) struct Arguments {
     /// Thieves of each kind, for each kind of victim.
     #[arg(long, default_value_t = 5)]
     thieves: usize,
-    /// Refreshes of a victim after which an unnoticed thief counts as not caught.
+    /// Refreshes of a victim after which an unnoticed thief counts as not caught; one that is promised
+    /// nothing is watched for six at most.
     #[arg(long, default_value_t = 40)]
     thief_patience: u64,
     /// Tabs and processes of each session.
@@ -195,7 +196,7 @@ async fn simulate(arguments: &Arguments) -> Outcome<Board> {
     for (rules, kind, token) in std::mem::take(&mut stage.victims) {
         let (session, rng) = session(rules, token);
         stolen.push(session.clone());
-        heists.spawn(thief::steal(session, kind, rng, arguments.thief_patience));
+        heists.spawn(thief::steal(session, kind, rng, kind.patience(arguments.thief_patience)));
     }
 
     let restarts = play(arguments, &world, &mut stage.servers, &lives).await?;

@@ -15,6 +15,9 @@ use super::wire::{Answer, Ask, Fault};
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Refreshes of the victim before the theft, at most.
 const MOST_BEFORE: u64 = 3;
+/// Refreshes of the victim for which a thief that is promised nothing is watched, at most: it is one
+/// more tab after twice as many as it takes to catch one that rides every window.
+const UNPROMISED: u64 = 6;
 
 /// What was stolen, and how it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +58,11 @@ impl Kind {
     /// Whether the documents promise that this one is caught.
     pub(crate) fn is_promised(self) -> bool {
         !matches!(self, Self::LockstepAtHome | Self::CloneLockstep)
+    }
+
+    /// Refreshes of the victim to wait for, of those that a thief of a promised kind is given.
+    pub(crate) fn patience(self, promised: u64) -> u64 {
+        if self.is_promised() { promised } else { promised.min(UNPROMISED) }
     }
 
     pub(crate) fn as_str(self) -> &'static str {
