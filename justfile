@@ -36,22 +36,6 @@ docs-check:
 prove *ARGS="all":
     cargo run --release --locked -p countersign-prove -- {{ ARGS }}
 
-# libFuzzer on every target, so many seconds each, or on one: `just fuzz 60`, `just fuzz 600 jwt`. What it finds stays
-# in fuzz/artifacts: put the file into the target's corpus with the fix. Needs a C++ compiler; for a scheduled job.
-fuzz SECONDS="60" TARGET="":
-    #!/usr/bin/env bash
-    set -euo pipefail
-    cd fuzz
-    # What cargo-fuzz does with a nightly toolchain, with the flags that a stable one has; no address sanitizer, which
-    # the code has little use for: it has no `unsafe`.
-    export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions=yes"
-    host=$(rustc -vV | sed -n 's/^host: //p')
-    cargo build --release --locked --target "$host"
-    for corpus in corpus/*; do
-        target=$(basename "$corpus")
-        [ -z "{{ TARGET }}" ] || [ "$target" = "{{ TARGET }}" ] || continue
-        mkdir -p "artifacts/$target" "target/corpus/$target"
-        # New inputs go to the first directory, so that the repository's seeds stay as they are.
-        "target/$host/release/$target" -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=2048 \
-            -artifact_prefix="artifacts/$target/" "target/corpus/$target" "$corpus"
-    done
+# libFuzzer on every target, so many seconds each, or on one: `just fuzz 60`, `just fuzz 600 jwt`.
+fuzz *ARGS:
+    fuzz/run {{ ARGS }}

@@ -1,7 +1,7 @@
 //! kill -9 under load (E1, E2): whatever was acknowledged before is so afterwards, and no honest
 //! session ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
 use super::honest::{Honest, Tally};
@@ -14,6 +14,10 @@ use crate::Outcome;
 const SESSIONS: usize = 120;
 /// How long the load goes on between two kills, in milliseconds.
 const BETWEEN_KILLS: std::ops::Range<u64> = 50..500;
+/// How long PostgreSQL may take to recover from a kill.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between two looks whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A line of progress after so many.
 const SAY_EVERY: u32 = 25;
 const CHECKED: &str = "S1-S4, L1, L2, L4";
@@ -85,6 +89,7 @@ fn postgres(cycles: u32, seed: u64) -> Outcome<Row> {
         progress("PostgreSQL", cycle, cycles);
     }
     server.kill()?;
+    runtime.block_on(recovered(&database))?;
     let tally = settle(&place, load)?;
     Ok(row("server, backend, connections, cluster killed under load", "PostgreSQL", cycles, tally))
 }
@@ -93,6 +98,19 @@ async fn connect(url: &str) -> Outcome<tokio_postgres::Client> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+/// Waits until the cluster takes connections again: after the kill of a backend it recovers for a
+/// moment, in which the service would refuse to start.
+async fn recovered(url: &str) -> Outcome<()> {
+    let start = Instant::now();
+    while let Err(error) = connect(url).await {
+        if start.elapsed() > PATIENCE {
+            return Err(format!("PostgreSQL did not recover: {error}").into());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 async fn a_backend(url: &str) -> Outcome<Option<i32>> {
