@@ -83,6 +83,21 @@ fn the_attack_list_names_tests_that_exist() {
     assert!(missing.is_empty(), "docs/attacks.md names tests that are not there: {missing:?}");
 }
 
+/// And a case whose test the page does not name is one that nobody finds.
+#[test]
+fn the_attack_list_names_every_test_of_a_case() {
+    let page = std::fs::read_to_string(workspace().join("docs/attacks.md")).unwrap();
+    let tests = std::fs::read_to_string(workspace().join("crates/server/tests/http/attack_list.rs")).unwrap();
+    let names: Vec<_> = tests
+        .lines()
+        .filter_map(|line| line.strip_prefix("on_both!(")?.split(',').next())
+        .filter(|name| name.starts_with("case_"))
+        .collect();
+    assert!(names.len() > 10, "the tests were not read");
+    let unnamed: Vec<_> = names.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(unnamed.is_empty(), "docs/attacks.md does not name {unnamed:?}");
+}
+
 /// The targets of `[text](target)` that are files of ours.
 fn link_targets(text: &str) -> impl Iterator<Item = &str> {
     text.split("](")

@@ -56,13 +56,37 @@ on_both!(an_opaque_token_shows_nothing_and_works, |server| {
     let pair = server.session("alice", "app").await;
     assert!(pair.access.starts_with("oat_"));
     assert_eq!(server.get_as("/api/profile", &pair.access).await.status, 200);
-    let mut edited = pair.access.clone().into_bytes();
-    let last = edited.len() - 5;
-    edited[last] = if edited[last] == b'A' { b'B' } else { b'A' };
-    let edited = String::from_utf8(edited).unwrap();
-    for bad in [edited.as_str(), &pair.access[..pair.access.len() - 4], &format!("{}AAAA", pair.access)] {
-        server.get_as("/api/profile", bad).await.assert_error(401, "invalid_token");
+});
+
+on_both!(an_opaque_token_edited_anywhere_is_no_token, |server| {
+    server.user("alice").await;
+    let more = json!({"introspects": ["*"]});
+    let secret = server.confidential_client("api", more).await;
+    let caller = basic("api", &secret);
+    let body = json!({"id": "app", "kind": "native", "scope": "read", "audience": [AUDIENCE], "token_format": "opaque",
+        "redirect_uris": ["https://app.example/callback"]});
+    server.admin_post("/clients", body).await.assert_ok();
+    let token = server.session("alice", "app").await.access;
+    let mut wrong = vec![format!("{token}A"), format!("{token}="), format!(" {token}"), token.to_uppercase()];
+    for at in 0..token.len() {
+        wrong.push(token[..at].to_owned());
+        for byte in [b'A', b'B', b'_', b'.'] {
+            let mut edited = token.clone().into_bytes();
+            edited[at] = byte;
+            wrong.push(String::from_utf8(edited).unwrap());
+        }
     }
+    for wrong in wrong.iter().filter(|wrong| **wrong != token && !wrong.is_empty()) {
+        let headers = [("authorization", caller.as_str())];
+        let answer = server.form_with("/oauth/introspect", &[("token", wrong)], &headers).await.assert_ok();
+        assert_eq!(answer.json(), json!({"active": false}), "{wrong}");
+        if !wrong.starts_with(' ') {
+            server.get_as("/api/profile", wrong).await.assert_error(401, "invalid_token");
+        }
+        // What is no token is revoked already (RFC 7009 section 2.2).
+        server.form("/oauth/revoke", &[("client_id", "app"), ("token", wrong)]).await.assert_ok();
+    }
+    assert_eq!(server.get_as("/api/profile", &token).await.status, 200);
 });
 
 on_both!(client_credentials_are_for_confidential_services, |server| {

@@ -77,7 +77,9 @@ fn secret_parts(member: &str, secret: &str) -> Vec<String> {
 
 /// Pieces of a secret as text, and the whole of it in other encodings.
 fn forms(part: &str) -> Vec<Vec<u8>> {
-    let mut forms: Vec<Vec<u8>> = part.as_bytes().chunks_exact(PIECE).map(<[u8]>::to_vec).collect();
+    // In a long run some piece is made of hexadecimal digits alone, and stands in some request's id.
+    let pieces = part.as_bytes().chunks_exact(PIECE).filter(|piece| !piece.iter().all(u8::is_ascii_hexdigit));
+    let mut forms: Vec<Vec<u8>> = pieces.map(<[u8]>::to_vec).collect();
     if let Ok(raw) = URL_SAFE_NO_PAD.decode(part) {
         forms.push(hex(&raw).into_bytes());
         forms.push(hex(&raw).to_uppercase().into_bytes());
