@@ -64,6 +64,8 @@ pub(crate) struct Measured {
     pub(crate) server_cpus: f64,
     /// Processors that the load kept busy.
     pub(crate) loader_cpus: f64,
+    /// The server's own memory when the measuring began, and when it ended.
+    pub(crate) own_bytes: (f64, f64),
 }
 
 impl Measured {
@@ -117,6 +119,7 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
     tokio::time::sleep(plan.warm_up).await;
     let loader = std::process::id();
     let (server_cpu, loader_cpu) = (procfs::cpu_seconds(plan.server)?, procfs::cpu_seconds(loader)?);
+    let own_bytes = procfs::own_bytes(plan.server)?;
     let (start, before) = (Instant::now(), shared.answered.get());
     shared.measuring.set(true);
     while start.elapsed() < plan.measure || shared.answered.get() < plan.at_least {
@@ -132,6 +135,7 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
     let answered = shared.answered.get() - before;
     let server_cpus = (procfs::cpu_seconds(plan.server)? - server_cpu) / seconds;
     let loader_cpus = (procfs::cpu_seconds(loader)? - loader_cpu) / seconds;
+    let own_bytes = (own_bytes, procfs::own_bytes(plan.server)?);
 
     let mut chains = Vec::with_capacity(connections.len());
     for connection in connections {
@@ -146,6 +150,7 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
         latency: shared.latency.borrow().clone(),
         server_cpus,
         loader_cpus,
+        own_bytes,
     };
     Ok((measured, chains))
 }

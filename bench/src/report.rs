@@ -67,7 +67,8 @@ struct Load {
     first_error: Option<String>,
     server_cpus: f64,
     loader_cpus: f64,
-    server_own_bytes: f64,
+    own_bytes_before: f64,
+    own_bytes_after: f64,
 }
 
 impl Row {
@@ -76,8 +77,8 @@ impl Row {
         Self { name: name.into(), value, unit, load: None, goal: None, met: None }
     }
 
-    /// What a load measured, and what memory the server had after it.
-    pub(crate) fn load(name: impl Into<String>, measured: &Measured, own_bytes: f64) -> Self {
+    /// What a load measured.
+    pub(crate) fn load(name: impl Into<String>, measured: &Measured) -> Self {
         let load = Load {
             p50_ms: measured.quantile_ms(0.5),
             p99_ms: measured.quantile_ms(0.99),
@@ -89,7 +90,8 @@ impl Row {
             first_error: measured.first_error.clone(),
             server_cpus: measured.server_cpus,
             loader_cpus: measured.loader_cpus,
-            server_own_bytes: own_bytes,
+            own_bytes_before: measured.own_bytes.0,
+            own_bytes_after: measured.own_bytes.1,
         };
         Self { load: Some(load), ..Self::figure(name, measured.rate(), Unit::PerSecond) }
     }
@@ -114,7 +116,8 @@ impl Row {
                 let errors = right(grouped(load.errors as f64));
                 cells.push(if load.errors > 0 { errors.fg(Color::Red) } else { errors });
                 cells.push(right(format!("{:.2} / {:.2}", load.server_cpus, load.loader_cpus)));
-                cells.push(right(Unit::Bytes.text(load.server_own_bytes)));
+                let memory = [load.own_bytes_before, load.own_bytes_after].map(|n| Unit::Bytes.text(n));
+                cells.push(right(memory.join(" / ")));
             }
             None => cells.extend((0..7).map(|_| Cell::new(""))),
         }
@@ -187,7 +190,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
         "max ms",
         "errors",
         "processors\nserver / load",
-        "own memory after",
+        "own memory\nbefore / after",
         "goal",
     ]);
     table.add_rows(rows.iter().map(Row::cells));

@@ -108,8 +108,7 @@ impl<'a> Bench<'a> {
         let request = form(running.address, "/oauth/token", None, &body);
         let chains = Pool::chains(vec![request], self.connections, "xxxx");
         let (measured, _) = load::run(&self.plan(&running, 0), chains)?;
-        let memory = procfs::own_bytes(running.pid())?;
-        rows.push(Row::load("ceiling: the HTTP library answering 880 bytes", &measured, memory));
+        rows.push(Row::load("ceiling: the HTTP library answering 880 bytes", &measured));
         Ok(())
     }
 
@@ -146,9 +145,8 @@ impl<'a> Bench<'a> {
             let chains = Refreshes::chains(running.address, seed::APP, seeded.app.deal(self.connections));
             let at_least = self.arguments.refreshes.unwrap_or(u64::from(self.arguments.sessions));
             let (measured, _) = load::run(&self.plan(&running, at_least), chains)?;
-            let memory = procfs::own_bytes(running.pid())?;
             rows.push(
-                Row::load(format!("refresh, SQLite, {sessions} sessions"), &measured, memory)
+                Row::load(format!("refresh, SQLite, {sessions} sessions"), &measured)
                     .with_goal(Goal::AtLeastWithP99(10_000.0, 50.0)),
             );
             let log = file_size(&data_dir.join(format!("{DATABASE}-wal"))).unwrap_or_default();
@@ -199,7 +197,7 @@ impl<'a> Bench<'a> {
             .collect();
         let chains = Pool::chains(requests, self.connections, "\"active\":true");
         let (measured, _) = load::run(&self.plan(running, 0), chains)?;
-        let row = Row::load("introspection of opaque tokens", &measured, procfs::own_bytes(running.pid())?);
+        let row = Row::load("introspection of opaque tokens", &measured);
         Ok(row.with_goal(Goal::AtLeast(35_000.0)))
     }
 
@@ -208,7 +206,7 @@ impl<'a> Bench<'a> {
         let request = form(running.address, "/oauth/token", Some(&basic()), body);
         let chains = Pool::chains(vec![request], self.connections, "\"access_token\":\"eyJ");
         let (measured, _) = load::run(&self.plan(running, 0), chains)?;
-        let row = Row::load("client credentials, EdDSA", &measured, procfs::own_bytes(running.pid())?);
+        let row = Row::load("client credentials, EdDSA", &measured);
         Ok(row.with_goal(Goal::AtLeast(18_000.0)))
     }
 
@@ -222,9 +220,8 @@ impl<'a> Bench<'a> {
         let (running, _) = process::service(&self.binary, &data_dir, Some(&url))?;
         let chains = Refreshes::chains(running.address, seed::APP, seeded.app.deal(self.connections));
         let (measured, _) = load::run(&self.plan(&running, 0), chains)?;
-        let memory = procfs::own_bytes(running.pid())?;
         running.stop()?;
-        let row = Row::load(format!("refresh, PostgreSQL, {sessions} sessions"), &measured, memory);
+        let row = Row::load(format!("refresh, PostgreSQL, {sessions} sessions"), &measured);
         rows.push(row.with_goal(Goal::AtLeast(4000.0)));
         std::fs::remove_dir_all(&data_dir)?;
         Ok(())
