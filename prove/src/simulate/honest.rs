@@ -45,7 +45,12 @@ pub(crate) async fn live(session: Arc<Session>, mut rng: fastrand::Rng, stop: Ar
         return life;
     }
     while !stop.load(Ordering::Relaxed) {
+        let gave_up_at = session.gave_up_at();
         match round(&session, &mut rng).await {
+            Round { refused: Some(_), .. } if session.may_come_late(gave_up_at) => {
+                life.forfeited = true;
+                return life;
+            }
             Round { refused: Some(words), lost, tabs, .. } => {
                 life.unrecovered += u64::from(lost);
                 life.diverged += u64::from(tabs > 1);

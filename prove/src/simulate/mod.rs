@@ -11,7 +11,7 @@ mod thief;
 mod wire;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -177,7 +177,7 @@ async fn simulate(arguments: &Arguments) -> Outcome<Board> {
         None => ours(arguments).await?,
     };
     let nodes = stage.urls.iter().map(Node::of).collect::<Outcome<_>>()?;
-    let world = Arc::new(World { nodes, counts: Counts::default(), refreshes: AtomicU64::new(0) });
+    let world = Arc::new(World::new(nodes));
     let stop = Arc::new(AtomicBool::new(false));
     let start = Instant::now();
 

@@ -17,12 +17,35 @@ pub(crate) const HONEST_AGENT: &str = "simulated-client/1";
 /// What a thief calls itself who knows no better.
 pub(crate) const THIEF_AGENT: &str = "simulated-thief/1";
 
+/// An answer that took longer: half of the shortest pause between two refreshes at the rate of the
+/// default, which is what a request that was given up has to arrive in.
+const SLOW: Duration = Duration::from_millis(250);
+
 /// What all sessions of a run share.
 pub(crate) struct World {
-    pub(crate) nodes: Vec<Node>,
+    start: Instant,
+    nodes: Vec<Node>,
+    /// When an answer last was slow, in milliseconds from `start`.
+    slow_at: AtomicU64,
     pub(crate) counts: Counts,
     /// Rotations of honest sessions so far, which the run is measured by.
     pub(crate) refreshes: AtomicU64,
+}
+
+impl World {
+    pub(crate) fn new(nodes: Vec<Node>) -> Self {
+        Self {
+            start: Instant::now(),
+            nodes,
+            slow_at: AtomicU64::new(0),
+            counts: Counts::default(),
+            refreshes: AtomicU64::new(0),
+        }
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// What is counted over all sessions.
@@ -66,6 +89,8 @@ pub(crate) struct Session {
     stored: Mutex<String>,
     installation: hmac::Key,
     ledger: Mutex<Ledger>,
+    /// When a request was last given up, in milliseconds from the world's start.
+    gave_up_at: AtomicU64,
 }
 
 /// What came of a request, for the client that sent it.
@@ -84,7 +109,23 @@ impl Session {
         rng.fill(&mut secret);
         let ledger = Mutex::new(Ledger::new(rules.overlap));
         let installation = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-        Self { world, rules, stored: Mutex::new(token), installation, ledger }
+        let gave_up_at = AtomicU64::new(0);
+        Self { world, rules, stored: Mutex::new(token), installation, ledger, gave_up_at }
+    }
+
+    /// When a request was last given up; 0 for never.
+    pub(crate) fn gave_up_at(&self) -> u64 {
+        self.gave_up_at.load(Ordering::Relaxed)
+    }
+
+    /// A request that was given up then may have arrived only now: the server has been slower since
+    /// than the pause between two refreshes allows for.
+    pub(crate) fn may_come_late(&self, gave_up_at: u64) -> bool {
+        gave_up_at > 0 && self.world.slow_at.load(Ordering::Relaxed) >= gave_up_at
+    }
+
+    fn gives_up(&self) {
+        self.gave_up_at.store(self.world.millis().max(1), Ordering::Relaxed);
     }
 
     /// The stored refresh token.
@@ -155,6 +196,7 @@ impl Session {
                     Some(node) => node.abandon(ask).await,
                     None => false,
                 };
+                self.gives_up();
                 Delivered::Lost { sent }
             }
             Fault::Discarded => {
@@ -174,7 +216,15 @@ impl Session {
 
     async fn exchange(&self, ask: &Ask, rng: &mut fastrand::Rng) -> Option<Answer> {
         let sent = self.ledger().send(&ask.token, ask.proof.as_deref(), Instant::now());
-        let answer = self.node(rng)?.exchange(ask).await?;
+        let start = Instant::now();
+        let answer = self.node(rng)?.exchange(ask).await;
+        if answer.is_none() {
+            self.gives_up();
+        }
+        if start.elapsed() > SLOW {
+            self.world.slow_at.store(self.world.millis(), Ordering::Relaxed);
+        }
+        let answer = answer?;
         self.ledger().hear(sent, &answer, Instant::now());
         let counts = &self.world.counts;
         counts.answers.fetch_add(1, Ordering::Relaxed);
