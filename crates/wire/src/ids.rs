@@ -49,6 +49,8 @@ uuid_id! {
     SessionId, "session";
     /// A user's id, a UUIDv7: the `sub` claim of tokens that act for a user.
     UserId, "user";
+    /// The id of a browser session, a UUIDv7: a person's sign-in with the server itself.
+    BrowserSessionId, "browser session";
 }
 
 /// A client's id (RFC 6749 section 2.2), chosen by the operator: 1 to 64 characters of

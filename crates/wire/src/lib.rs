@@ -15,7 +15,7 @@ mod token;
 
 pub use claims::{AccessClaims, Audience, ClaimsKind};
 pub use error::{ErrorBody, ErrorCode};
-pub use ids::{ClientId, InvalidId, SessionId, UserId};
+pub use ids::{BrowserSessionId, ClientId, InvalidId, SessionId, UserId};
 pub use introspection::{IntrospectionAnswer, RefreshFacts};
 pub use jwks::{Algorithm, Jwk, JwkSet};
 pub use metadata::ServerMetadata;

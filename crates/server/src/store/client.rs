@@ -117,6 +117,30 @@ pub struct ClientSettings {
     pub introspects: Vec<String>,
     /// Personal data to put into access tokens: `username`, `email`.
     pub extra_claims: Vec<String>,
+    /// How it has its users signed in.
+    #[serde(default)]
+    pub sign_in: SignInSettings,
+}
+
+/// How a client has its users signed in by us.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SignInSettings {
+    /// Its name as people know it; its id is shown when there is none.
+    pub name: Option<String>,
+    /// It is the operator's own: nobody is asked for consent.
+    pub first_party: bool,
+    /// Accepts authorization requests without PKCE that have a `nonce` (OAuth 2.1 section 7.5.1):
+    /// for confidential clients that cannot send it.
+    pub allow_missing_pkce: bool,
+    /// Accepts authorization requests only when they were pushed (RFC 9126 section 6).
+    pub require_pushed_requests: bool,
+    /// The algorithm of its ID tokens; `None` takes the server's.
+    pub id_token_alg: Option<Algorithm>,
+    /// Where a person may be sent after signing out; exact.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Where to tell that a session has ended (OpenID Connect Back-Channel Logout 1.0).
+    pub backchannel_logout_uri: Option<String>,
 }
 
 impl ClientSettings {

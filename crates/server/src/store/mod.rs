@@ -5,36 +5,45 @@
 //! it; a write is answered only when it is durable; an outcome that is not known is
 //! [`StoreError::Unavailable`], never a guess.
 
+mod browser;
 mod client;
 #[cfg(test)]
 pub(crate) mod contract;
 mod effect;
 mod event;
+mod factor;
 pub(crate) mod hex;
 mod key;
+mod logout;
 mod migrations;
 pub mod postgres;
 mod revocation;
 mod session;
 pub mod sqlite;
 mod tables;
+mod ticket;
 mod user;
 
+pub use browser::{BrowserSession, BrowserStanding, NewBrowserSession, RenewBrowserSession};
 pub use client::{
-    Client, ClientFilter, ClientKind, ClientSettings, LifetimeSettings, Rotation, SecretHash, TokenFormat,
+    Client, ClientFilter, ClientKind, ClientSettings, LifetimeSettings, Rotation, SecretHash, SignInSettings,
+    TokenFormat,
 };
 pub use event::{Event, EventFilter, EventKind};
+pub use factor::{Consent, Factor, FactorKind, FactorUse};
 pub use key::{KeyPurpose, KeyRecord};
+pub use logout::LogoutNotice;
 pub use revocation::{Liveness, LivenessQuery, Reason, Receipt, RevocationEntry, Target};
 pub use session::{
-    Context, Ended, Gates, Lockstep, NewSession, Recent, Replay, RotateSession, Session, SessionFilter,
+    Context, Ended, Gates, Lockstep, NewSession, Recent, Replay, RotateSession, Session, SessionFilter, SignIn,
     Standing, StartRefusal, Started, UserFacts,
 };
 pub use tables::{Column, ColumnKind, TABLES, Table};
-pub use user::{User, UserChange, UserFilter};
+pub use ticket::{Ticket, TicketKind};
+pub use user::{Profile, User, UserChange, UserFilter};
 
 use async_trait::async_trait;
-use countersign_wire::{ClientId, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, ClientId, Scope, SessionId, UserId};
 
 use crate::time::Timestamp;
 
@@ -170,6 +179,113 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>>;
+
+    /// Removes a user, and with it browser sessions, factors and consents; ends all that the user
+    /// has, with its log entry, in the same transaction. `None`: no such user.
+    async fn remove_user(
+        &self,
+        id: UserId,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>>;
+
+    // --- signing in -------------------------------------------------------------------------
+
+    /// Starts a browser session. `None`: the user is gone, disabled, or has another stamp by now.
+    async fn start_browser_session(&self, new: &NewBrowserSession) -> StoreResult<Option<BrowserStanding>>;
+
+    /// Records another authentication in a browser session, with a new secret. `None`: nothing
+    /// changed, see [`RenewBrowserSession`].
+    async fn renew_browser_session(
+        &self,
+        renew: &RenewBrowserSession,
+    ) -> StoreResult<Option<BrowserStanding>>;
+
+    /// A browser session by the hash of its secret, live or not, with its user and gates in one
+    /// snapshot.
+    async fn browser_session(&self, secret_hash: &[u8; 32]) -> StoreResult<Option<BrowserStanding>>;
+
+    /// The live browser sessions of a user, newest first.
+    async fn browser_sessions(&self, user: UserId, now: Timestamp) -> StoreResult<Vec<BrowserStanding>>;
+
+    /// Moves the idle expiry of a browser session, never past the absolute one nor back, and
+    /// remembers where it is used from. Nothing but that depends on it.
+    async fn touch_browser_session(
+        &self,
+        id: BrowserSessionId,
+        network: &str,
+        agent: &str,
+        now: Timestamp,
+    ) -> StoreResult<()>;
+
+    /// Ends a browser session and every session that ends with it, each with its log entry, in one
+    /// transaction. Ending what has ended changes nothing. `None`: no such browser session.
+    async fn end_browser_session(
+        &self,
+        id: BrowserSessionId,
+        reason: Reason,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>>;
+
+    /// Adds a ticket; the hash must be free.
+    async fn add_ticket(&self, ticket: &Ticket) -> StoreResult<Added>;
+
+    /// A ticket by its hash, expired or spent ones too, until they are purged.
+    async fn ticket(&self, hash: &[u8; 32]) -> StoreResult<Option<Ticket>>;
+
+    /// Replaces a ticket's body while its revision is still `ticket.revision`, it has not expired
+    /// and is not spent; the revision moves on. `false`: nothing was changed.
+    async fn replace_ticket(&self, ticket: &Ticket, now: Timestamp) -> StoreResult<bool>;
+
+    /// Takes a ticket away, if it has not expired and is not spent: of two at once, one gets it.
+    async fn take_ticket(&self, hash: &[u8; 32], now: Timestamp) -> StoreResult<Option<Ticket>>;
+
+    /// What a user consented to for a client.
+    async fn consent(&self, user: UserId, client: &ClientId) -> StoreResult<Option<Consent>>;
+
+    /// All that a user consented to, by client.
+    async fn consents(&self, user: UserId) -> StoreResult<Vec<Consent>>;
+
+    /// Remembers a consent: `scope` takes the place of what was there.
+    async fn grant_consent(
+        &self,
+        user: UserId,
+        client: &ClientId,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> StoreResult<()>;
+
+    /// Forgets a consent and ends the user's sessions with that client, each with its log entry,
+    /// in one transaction. `None`: there was none.
+    async fn withdraw_consent(
+        &self,
+        user: UserId,
+        client: &ClientId,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>>;
+
+    /// A user's factors, oldest first. They are added and removed by [`Self::change_user`].
+    async fn factors(&self, user: UserId) -> StoreResult<Vec<Factor>>;
+
+    /// Uses a factor up to a counter: see [`FactorUse`]. `false`: nothing was changed.
+    async fn use_factor(&self, used: &FactorUse) -> StoreResult<bool>;
+
+    /// Notices that are due, the longest due first; each is put off until `again_at`, so that of
+    /// two callers one gets it, and one that is never finished comes back.
+    async fn due_logout_notices(
+        &self,
+        limit: u32,
+        now: Timestamp,
+        again_at: Timestamp,
+    ) -> StoreResult<Vec<LogoutNotice>>;
+
+    /// Puts a notice off after a failure, and counts it.
+    async fn postpone_logout_notice(&self, session: SessionId, again_at: Timestamp) -> StoreResult<()>;
+
+    /// Forgets a notice: it was delivered, or given up.
+    async fn finish_logout_notice(&self, session: SessionId) -> StoreResult<()>;
 
     // --- clients ----------------------------------------------------------------------------
 

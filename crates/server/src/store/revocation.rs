@@ -101,11 +101,25 @@ pub enum Reason {
     SessionLimit,
     /// A backup was restored.
     Restored,
+    /// The person signed out in the browser where the session was started.
+    BrowserSignOut,
+    /// The person ended it on the account page.
+    Person,
+    /// A second factor was added or taken away.
+    FactorChange,
+    /// The user's address was changed.
+    EmailChange,
+    /// The person took the consent back.
+    ConsentWithdrawn,
+    /// The code that it was started with was presented again.
+    CodeReplay,
+    /// The user was removed.
+    UserRemoved,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::Reuse,
         Self::Lockstep,
         Self::ClientRequest,
@@ -119,6 +133,13 @@ impl Reason {
         Self::Leaked,
         Self::SessionLimit,
         Self::Restored,
+        Self::BrowserSignOut,
+        Self::Person,
+        Self::FactorChange,
+        Self::EmailChange,
+        Self::ConsentWithdrawn,
+        Self::CodeReplay,
+        Self::UserRemoved,
     ];
 
     /// The name as it is stored and shown.
@@ -137,6 +158,13 @@ impl Reason {
             Self::Leaked => "leaked",
             Self::SessionLimit => "session_limit",
             Self::Restored => "restored",
+            Self::BrowserSignOut => "browser_sign_out",
+            Self::Person => "person",
+            Self::FactorChange => "factor_change",
+            Self::EmailChange => "email_change",
+            Self::ConsentWithdrawn => "consent_withdrawn",
+            Self::CodeReplay => "code_replay",
+            Self::UserRemoved => "user_removed",
         }
     }
 
@@ -161,6 +189,13 @@ impl Reason {
             Self::Leaked => "the token was reported as leaked",
             Self::SessionLimit => "the user opened more sessions than the limit, and this was the oldest",
             Self::Restored => "the store was restored from a backup",
+            Self::BrowserSignOut => "the user signed out in the browser where the session was started",
+            Self::Person => "the user ended it on the account page",
+            Self::FactorChange => "the user's second factors were changed",
+            Self::EmailChange => "the user's address was changed",
+            Self::ConsentWithdrawn => "the user took the consent back",
+            Self::CodeReplay => "the authorization code that it was started with was presented again",
+            Self::UserRemoved => "the user was removed",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_wire::{ClientId, Scope, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, ClientId, Scope, SessionId, UserId};
 
 use super::Reason;
 use crate::time::Timestamp;
@@ -118,6 +118,8 @@ pub struct Session {
     pub acr: Option<String>,
     /// By which methods.
     pub amr: Vec<String>,
+    /// The browser session that it ends with, if any.
+    pub browser: Option<BrowserSessionId>,
 
     /// SHA-256 of the nonce that each of its refresh tokens carries.
     pub nonce_hash: [u8; 32],
@@ -234,6 +236,9 @@ pub struct NewSession {
     pub acr: Option<String>,
     /// By which methods.
     pub amr: Vec<String>,
+    /// What it is started from, when the person signed in with us. A gate: see
+    /// [`StartRefusal::Ticket`] and [`StartRefusal::Browser`].
+    pub sign_in: Option<SignIn>,
     /// SHA-256 of the nonce.
     pub nonce_hash: [u8; 32],
     /// The key that makes generation 1.
@@ -252,6 +257,17 @@ pub struct NewSession {
     pub keep_until: Timestamp,
 }
 
+/// What a session is started from, when the person signed in with us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignIn {
+    /// The code's ticket, which is spent in the same transaction.
+    pub ticket: [u8; 32],
+    /// The browser session in which the person agreed; it must be live.
+    pub browser: BrowserSessionId,
+    /// Whether the session ends when the person signs out there.
+    pub ends_with_browser: bool,
+}
+
 /// Why no session was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartRefusal {
@@ -261,6 +277,10 @@ pub enum StartRefusal {
     Client,
     /// The client serves another tenant.
     Tenant,
+    /// The ticket has expired, was spent or is gone.
+    Ticket,
+    /// The browser session has ended or expired, or is of another user.
+    Browser,
 }
 
 /// What came of starting a session.

@@ -1,8 +1,10 @@
 //! Users.
 
 use countersign_wire::UserId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::Reason;
+use super::{Factor, Reason};
 use crate::time::Timestamp;
 
 /// A user.
@@ -28,6 +30,23 @@ pub struct User {
     pub roles: Vec<String>,
     /// When the user was added.
     pub created_at: Timestamp,
+    /// What clients may be told of the person.
+    pub profile: Profile,
+}
+
+/// Standard claims of a person (OpenID Connect Core section 5.1) beside username and address, as
+/// the operator gave them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    /// Whether the address was found to be the person's.
+    pub email_verified: bool,
+    /// When any of it last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// The rest by the standard's names: `name`, `given_name`, `picture`, `address` and so on.
+    #[serde(flatten)]
+    pub claims: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A change to a user.
@@ -43,6 +62,12 @@ pub enum UserChange {
     SignOut,
     /// New roles, sorted; the stamp moves on when one is taken away.
     Roles(Vec<String>),
+    /// New factors, at once; the stamp moves on.
+    AddFactors(Vec<Factor>),
+    /// These factors and no others go; the stamp moves on.
+    RemoveFactors(Vec<Uuid>),
+    /// Another profile and address; the stamp moves on when the address is another.
+    Profile(Option<String>, Box<Profile>),
 }
 
 impl UserChange {
@@ -53,6 +78,9 @@ impl UserChange {
             Self::Enable => !before.enabled,
             Self::Password(_) | Self::SignOut => true,
             Self::Roles(roles) => *roles != before.roles,
+            Self::AddFactors(factors) => !factors.is_empty(),
+            Self::RemoveFactors(ids) => !ids.is_empty(),
+            Self::Profile(email, profile) => *email != before.email || **profile != before.profile,
         }
     }
 
@@ -66,6 +94,8 @@ impl UserChange {
             Self::Roles(roles) => {
                 before.roles.iter().any(|r| !roles.contains(r)).then_some(Reason::RoleRemoved)
             }
+            Self::AddFactors(_) | Self::RemoveFactors(_) => Some(Reason::FactorChange),
+            Self::Profile(email, _) => (*email != before.email).then_some(Reason::EmailChange),
         }
     }
 
@@ -77,6 +107,9 @@ impl UserChange {
             Self::Password(_) => "the user's password was set",
             Self::SignOut => "the user was signed out everywhere",
             Self::Roles(_) => "the user's roles were set",
+            Self::AddFactors(_) => "the user's second factors were added to",
+            Self::RemoveFactors(_) => "second factors were taken from the user",
+            Self::Profile(..) => "the user's profile was set",
         }
     }
 }
