@@ -93,6 +93,59 @@ pub struct AccessClaims {
     pub email: Option<String>,
 }
 
+/// The claims of an ID token (OpenID Connect Core section 2). Times are whole seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdClaims {
+    /// The issuer, exactly as configured.
+    pub iss: String,
+    /// The user's id.
+    pub sub: String,
+    /// The client's id.
+    pub aud: String,
+    /// Expiry.
+    pub exp: u64,
+    /// Time of issue.
+    pub iat: u64,
+    /// When the user last authenticated.
+    pub auth_time: u64,
+    /// The session: what a back-channel logout names.
+    pub sid: SessionId,
+    /// As the client sent it; absent after a refresh (section 12.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// How well the user was authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// By which methods (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+    /// The left half of the access token's hash, base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<String>,
+}
+
+/// The claims of a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4). It never has
+/// a `nonce`, so that it is never taken for an ID token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogoutClaims {
+    /// The issuer, exactly as configured.
+    pub iss: String,
+    /// The user's id.
+    pub sub: String,
+    /// The client's id.
+    pub aud: String,
+    /// Time of issue.
+    pub iat: u64,
+    /// Expiry.
+    pub exp: u64,
+    /// The token's own id.
+    pub jti: String,
+    /// The session that ended.
+    pub sid: SessionId,
+    /// That it is a logout: one member with an empty object.
+    pub events: serde_json::Value,
+}
+
 impl AccessClaims {
     /// Whether the token acts for a user or for the client itself.
     pub fn kind(&self) -> ClaimsKind {

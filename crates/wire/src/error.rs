@@ -30,6 +30,30 @@ pub enum ErrorCode {
     TemporarilyUnavailable,
     /// RFC 6749 section 4.1.2.1, used with 500.
     ServerError,
+    /// RFC 6749 section 4.1.2.1.
+    AccessDenied,
+    /// RFC 6749 section 4.1.2.1.
+    UnsupportedResponseType,
+    /// OpenID Connect Core section 3.1.2.6.
+    LoginRequired,
+    /// OpenID Connect Core section 3.1.2.6.
+    ConsentRequired,
+    /// OpenID Connect Core section 3.1.2.6.
+    InteractionRequired,
+    /// OpenID Connect Core section 3.1.2.6.
+    RequestNotSupported,
+    /// OpenID Connect Core section 3.1.2.6.
+    RegistrationNotSupported,
+    /// RFC 9126 section 2.3, for a `request_uri` that is not good.
+    InvalidRequestUri,
+    /// OpenID Connect Core Unmet Authentication Requirements 1.0, RFC 9470 section 5.
+    UnmetAuthenticationRequirements,
+    /// RFC 8628 section 3.5.
+    AuthorizationPending,
+    /// RFC 8628 section 3.5.
+    SlowDown,
+    /// RFC 8628 section 3.5.
+    ExpiredToken,
     /// The admin API: the named thing does not exist.
     NotFound,
     /// The admin API: the thing exists already, or its state forbids the change.
@@ -52,6 +76,18 @@ impl ErrorCode {
             Self::InsufficientScope => "insufficient_scope",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
+            Self::AccessDenied => "access_denied",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
         }

@@ -2,6 +2,7 @@
 //! codes, claims, keys and metadata. Plain data with strict parsing; no I/O, no clock, no
 //! randomness, no cryptography.
 
+mod authorization;
 mod claims;
 mod error;
 mod ids;
@@ -13,13 +14,17 @@ mod scope;
 mod secret;
 mod token;
 
-pub use claims::{AccessClaims, Audience, ClaimsKind};
+pub use authorization::{AuthorizationRequest, Prompt, ResponseMode};
+pub use claims::{AccessClaims, Audience, ClaimsKind, IdClaims, LogoutClaims};
 pub use error::{ErrorBody, ErrorCode};
 pub use ids::{BrowserSessionId, ClientId, InvalidId, SessionId, UserId};
 pub use introspection::{IntrospectionAnswer, RefreshFacts};
 pub use jwks::{Algorithm, Jwk, JwkSet};
-pub use metadata::ServerMetadata;
+pub use metadata::{ProviderMetadata, ServerMetadata};
 pub use parameters::{Parameters, ParametersError};
 pub use scope::{InvalidScope, Scope};
-pub use secret::{AccessToken, AdminToken, ClientSecret, IdempotencyKey, Password, RefreshToken};
-pub use token::{Grant, TokenAnswer, TokenRequest};
+pub use secret::{
+    AccessToken, AdminToken, AuthorizationCode, BrowserSecret, ClientSecret, CodeVerifier, DeviceCode, IdToken,
+    IdempotencyKey, LogoutToken, Password, RefreshToken, RequestUri, UserCode,
+};
+pub use token::{CodeGrant, DEVICE_CODE_GRANT, Grant, TokenAnswer, TokenRequest};

@@ -25,7 +25,7 @@ impl std::error::Error for ParametersError {}
 pub struct Parameters(Vec<(String, String)>);
 
 /// Names that a message may show: everything else in a request is the sender's text.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 22] = [
     "grant_type",
     "refresh_token",
     "scope",
@@ -38,6 +38,16 @@ const KNOWN: [&str; 12] = [
     "client_assertion_type",
     "code",
     "redirect_uri",
+    "code_verifier",
+    "response_type",
+    "response_mode",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "max_age",
+    "request_uri",
 ];
 
 impl Parameters {
@@ -66,6 +76,11 @@ impl Parameters {
     /// The value of a parameter, if it came and is not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
+    }
+
+    /// The pairs as they came.
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
     }
 
     /// Every non-empty value of a parameter that may repeat.

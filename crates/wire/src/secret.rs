@@ -40,6 +40,22 @@ secret! {
     Password;
     /// The bearer token of the management listener.
     AdminToken;
+    /// An authorization code (RFC 6749 section 4.1.2).
+    AuthorizationCode;
+    /// A PKCE verifier (RFC 7636 section 4.1).
+    CodeVerifier;
+    /// A device code (RFC 8628 section 3.2).
+    DeviceCode;
+    /// What a person types on another device (RFC 8628 section 3.2).
+    UserCode;
+    /// The handle of a pushed authorization request (RFC 9126 section 2.2).
+    RequestUri;
+    /// An ID token (OpenID Connect Core section 2).
+    IdToken;
+    /// A logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    LogoutToken;
+    /// The value of a browser's cookie, or of the handle of a sign-in that is under way.
+    BrowserSecret;
     /// The value of an `Idempotency-Key` header: a retry proof, see the design's section 1.
     IdempotencyKey;
 }
@@ -55,7 +71,7 @@ macro_rules! serialized_in_answers {
 }
 
 // Only what an answer hands out can be serialised.
-serialized_in_answers!(RefreshToken, AccessToken, ClientSecret);
+serialized_in_answers!(RefreshToken, AccessToken, ClientSecret, IdToken, DeviceCode, UserCode, RequestUri);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{AccessToken, ErrorBody, ErrorCode, Parameters, RefreshToken, Scope};
+use crate::{
+    AccessToken, AuthorizationCode, CodeVerifier, DeviceCode, ErrorBody, ErrorCode, IdToken, Parameters,
+    RefreshToken, Scope,
+};
 
 /// What a client asks of the token endpoint; its credentials are found apart from it.
 #[derive(Debug, Clone)]
@@ -22,7 +25,25 @@ pub enum Grant {
     RefreshToken(RefreshToken),
     /// RFC 6749 section 4.4.
     ClientCredentials,
+    /// OAuth 2.1 section 4.1.3.
+    AuthorizationCode(CodeGrant),
+    /// RFC 8628 section 3.4.
+    DeviceCode(DeviceCode),
 }
+
+/// What belongs to the authorization code grant (OAuth 2.1 section 4.1.3).
+#[derive(Debug, Clone)]
+pub struct CodeGrant {
+    /// The code.
+    pub code: AuthorizationCode,
+    /// The redirect URI as it was in the authorization request.
+    pub redirect_uri: Option<String>,
+    /// The PKCE verifier.
+    pub verifier: Option<CodeVerifier>,
+}
+
+/// The `grant_type` of RFC 8628 section 3.4.
+pub const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 impl TokenRequest {
     /// Reads the request out of its parameters; unknown ones are ignored (RFC 6749 section 3.2).
@@ -38,10 +59,22 @@ impl TokenRequest {
                 Some(token) => Grant::RefreshToken(RefreshToken::new(token.to_owned())),
             },
             Some("client_credentials") => Grant::ClientCredentials,
+            Some("authorization_code") => match parameters.get("code") {
+                None => return refuse(ErrorCode::InvalidRequest, "code is missing"),
+                Some(code) => Grant::AuthorizationCode(CodeGrant {
+                    code: AuthorizationCode::new(code.to_owned()),
+                    redirect_uri: parameters.get("redirect_uri").map(str::to_owned),
+                    verifier: parameters.get("code_verifier").map(|v| CodeVerifier::new(v.to_owned())),
+                }),
+            },
+            Some(DEVICE_CODE_GRANT) => match parameters.get("device_code") {
+                None => return refuse(ErrorCode::InvalidRequest, "device_code is missing"),
+                Some(code) => Grant::DeviceCode(DeviceCode::new(code.to_owned())),
+            },
             Some(_) => {
                 return refuse(
                     ErrorCode::UnsupportedGrantType,
-                    "grant_type must be refresh_token or client_credentials",
+                    "grant_type must be authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code",
                 );
             }
         };
@@ -50,24 +83,32 @@ impl TokenRequest {
             Some(Ok(scope)) => Some(scope),
             Some(Err(invalid)) => return refuse(ErrorCode::InvalidScope, &invalid.to_string()),
         };
-        let resources: Vec<String> = parameters.all("resource").map(str::to_owned).collect();
-        for resource in &resources {
-            // RFC 3986 sections 4.3 and 3.1.
-            let in_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-            let absolute = resource.split_once(':').is_some_and(|(scheme, rest)| {
-                let starts = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
-                starts && scheme.chars().all(in_scheme) && !rest.is_empty()
-            });
-            let printable = resource.bytes().all(|b| b.is_ascii_graphic());
-            if !absolute || !printable || resource.contains('#') {
-                return refuse(
-                    ErrorCode::InvalidTarget,
-                    "resource must be an absolute URI without a fragment",
-                );
-            }
-        }
-        Ok(Self { grant, scope, resources })
+        Ok(Self { grant, scope, resources: resources(parameters)? })
     }
+}
+
+/// The resources asked for (RFC 8707 section 2).
+///
+/// # Errors
+/// `invalid_target` for what is no absolute URI without a fragment.
+pub(crate) fn resources(parameters: &Parameters) -> Result<Vec<String>, ErrorBody> {
+    let resources: Vec<String> = parameters.all("resource").map(str::to_owned).collect();
+    for resource in &resources {
+        // RFC 3986 sections 4.3 and 3.1.
+        let in_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        let absolute = resource.split_once(':').is_some_and(|(scheme, rest)| {
+            let starts = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+            starts && scheme.chars().all(in_scheme) && !rest.is_empty()
+        });
+        let printable = resource.bytes().all(|b| b.is_ascii_graphic());
+        if !absolute || !printable || resource.contains('#') {
+            return Err(ErrorBody {
+                error: ErrorCode::InvalidTarget,
+                error_description: "resource must be an absolute URI without a fragment".to_owned(),
+            });
+        }
+    }
+    Ok(resources)
 }
 
 /// A successful token answer (RFC 6749 section 5.1), with the lifetimes of
@@ -91,6 +132,9 @@ pub struct TokenAnswer {
     /// Seconds until the session ends however often it is refreshed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_expires_in: Option<u64>,
+    /// Who signed in, when `openid` was granted (OpenID Connect Core sections 3.1.3.3 and 12.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<IdToken>,
 }
 
 #[cfg(test)]
