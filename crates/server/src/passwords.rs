@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use countersign_wire::Password;
 use tokio::sync::Semaphore;
@@ -51,14 +51,45 @@ impl Passwords {
         if text.len() > MAX_LEN || text.chars().count() < MIN_CHARS {
             return Err(PasswordError::Length);
         }
+        self.work(move || hash_now(&password)).await?
+    }
+
+    /// Whether a password is the one of a stored hash. Without a hash, as for a user who does not
+    /// exist, it takes as long and is never right.
+    ///
+    /// # Errors
+    /// See [`PasswordError`].
+    pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool, PasswordError> {
+        if password.expose().len() > MAX_LEN {
+            return Err(PasswordError::Length);
+        }
+        self.work(move || verify_now(&password, hash.as_deref())).await
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
         let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
         let hashing = self.hashing.clone().acquire_owned().await.map_err(|_| PasswordError::Busy)?;
         // The permits go along: a caller that goes away does not free a place that is still in use.
         let work = move || {
             let _permits = (waiting, hashing);
-            hash_now(&password)
+            work()
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Failed)?
+        tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Failed)
+    }
+}
+
+fn verify_now(password: &Password, hash: Option<&str>) -> bool {
+    let known = hash.and_then(|hash| PasswordHash::new(hash).ok());
+    match known {
+        Some(known) => Argon2::default().verify_password(password.expose().as_bytes(), &known).is_ok(),
+        None => {
+            // Only for its time.
+            let _ = hash_now(password);
+            false
+        }
     }
 }
 
@@ -82,6 +113,19 @@ mod tests {
         let pool = Passwords::new(1, 1);
         let hash = pool.hash(Password::new("correct horse".to_owned())).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_of_one_password() {
+        let pool = Passwords::new(1, 1);
+        let of = |text: &str| Password::new(text.to_owned());
+        let hash = pool.hash(of("correct horse")).await.unwrap();
+        assert_eq!(pool.verify(of("correct horse"), Some(hash.clone())).await, Ok(true));
+        assert_eq!(pool.verify(of("Correct horse"), Some(hash.clone())).await, Ok(false));
+        assert_eq!(pool.verify(of(""), Some(hash)).await, Ok(false));
+        assert_eq!(pool.verify(of("correct horse"), None).await, Ok(false));
+        assert_eq!(pool.verify(of("correct horse"), Some("damaged".to_owned())).await, Ok(false));
+        assert_eq!(pool.verify(of(&"x".repeat(1025)), None).await, Err(PasswordError::Length));
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ pub(crate) struct Header {
 }
 
 /// Reads the header and refuses what no key could make good.
-pub(crate) fn parse(json: &[u8]) -> Result<Header, Rejection> {
+pub(crate) fn parse(json: &[u8], wanted: &str) -> Result<Header, Rejection> {
     let raw: Raw = serde_json::from_slice(json).map_err(|_| Rejection::Header)?;
     if raw.duplicate {
         return Err(Rejection::DuplicateHeader);
@@ -27,7 +27,10 @@ pub(crate) fn parse(json: &[u8]) -> Result<Header, Rejection> {
     }
     let typed = raw.typ.is_some_and(|typ| {
         // RFC 9068 section 4; media types are compared without case (RFC 7515 section 4.1.9).
-        typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt")
+        const PREFIX: &str = "application/";
+        let prefixed = typ.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+        let bare = if prefixed { typ.get(PREFIX.len()..).unwrap_or_default() } else { &typ };
+        bare.eq_ignore_ascii_case(wanted)
     });
     if !typed {
         return Err(Rejection::Type);

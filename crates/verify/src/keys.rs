@@ -51,10 +51,11 @@ impl VerifyingKeys {
         Ok(Self(keys))
     }
 
-    /// The payload of a token whose form, type and signature are good.
-    pub(crate) fn signed_payload(&self, token: &str) -> Result<Vec<u8>, Rejection> {
+    /// The payload of a token whose form, type (the media type without `application/`) and
+    /// signature are good.
+    pub(crate) fn signed_payload(&self, token: &str, typ: &str) -> Result<Vec<u8>, Rejection> {
         let parts = compact::split(token)?;
-        let header = header::parse(&compact::decode(parts.header)?)?;
+        let header = header::parse(&compact::decode(parts.header)?, typ)?;
         let algorithm: Algorithm = header.algorithm.parse().map_err(|_| Rejection::Algorithm)?;
         // The kid is only ever looked up here, so whatever text it is can do no harm.
         let kid = header.key_id.ok_or(Rejection::MissingKeyId)?;

@@ -27,3 +27,6 @@ mod verifier;
 pub use keys::{InvalidKey, VerifyingKeys};
 pub use rejection::Rejection;
 pub use verifier::{InvalidVerifier, Verifier};
+
+/// The `typ` of an access token (RFC 9068 section 2.1).
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";

@@ -80,7 +80,7 @@ impl Verifier {
     /// # Errors
     /// The one [`Rejection`] that says why the token is not good.
     pub fn verify(&self, token: &str, now_seconds: u64) -> Result<AccessClaims, Rejection> {
-        let signed = self.keys.signed_payload(token)?;
+        let signed = self.keys.signed_payload(token, crate::ACCESS_TOKEN_TYPE)?;
         let (claims, not_before) = payload::parse(&signed)?;
         // RFC 9068 section 4: the issuer by exact text, then the audience.
         if claims.iss != self.issuer {

@@ -49,6 +49,18 @@ impl Scope {
         self.0.is_subset(&other.0)
     }
 
+    /// The tokens that either has.
+    #[must_use]
+    pub fn union(&self, other: &Scope) -> Scope {
+        Scope(self.0.union(&other.0).cloned().collect())
+    }
+
+    /// The tokens but for one.
+    #[must_use]
+    pub fn without(&self, token: &str) -> Scope {
+        Scope(self.0.iter().filter(|t| *t != token).cloned().collect())
+    }
+
     /// The tokens that both have.
     pub fn intersection(&self, other: &Scope) -> Scope {
         Scope(self.0.intersection(&other.0).cloned().collect())

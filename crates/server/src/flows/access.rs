@@ -84,6 +84,10 @@ fn claims(
     now: Timestamp,
     lifetime: Duration,
 ) -> AccessClaims {
+    // With `openid` the token is for userinfo as well, which is the issuer's own API.
+    if scope.contains(super::id_tokens::OPENID) && !audience.is_empty() {
+        audience.push(app.policy.issuer.clone());
+    }
     let aud = match audience.len() {
         0 => Audience::One(app.policy.issuer.clone()),
         1 => Audience::One(audience.swap_remove(0)),

@@ -45,6 +45,7 @@ pub async fn run(
             refresh_token: None,
             refresh_token_expires_in: None,
             authorization_expires_in: None,
+            id_token: None,
         });
     }
     Err(crate::store::StoreError::Unavailable("the client keeps changing".to_owned()).into())

@@ -92,6 +92,8 @@ pub async fn start(app: &App, request: NewSession, now: Timestamp) -> FlowResult
                 .take(MAX_AGENT)
                 .collect(),
         },
+        sign_in: None,
+        nonce: None,
     };
     sessions::start(app, &request, now).await
 }

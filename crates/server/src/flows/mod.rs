@@ -2,24 +2,38 @@
 //! below. Flows know the store and the keys, and nothing of HTTP.
 
 pub mod access;
+pub mod authorize;
 pub mod bearer;
+pub mod browser;
 pub mod client_credentials;
 pub mod clients;
+pub mod codes;
 pub mod complaints;
+pub mod device;
 pub mod explain;
+pub mod id_tokens;
 pub mod introspect;
 pub mod keys;
 pub mod lifetimes;
+pub mod logout;
 pub mod manage_clients;
 pub mod manage_sessions;
 pub mod manage_users;
+mod pkce;
 pub mod policy;
+pub mod pushed;
 pub mod records;
+mod redirect;
 pub mod refresh;
 mod refusal;
 pub mod revocation;
+pub mod second_factor;
 pub mod sessions;
+pub mod sign_in;
+mod tickets;
 mod tokens;
+mod user_code;
+pub mod userinfo;
 
 pub use crate::store::{Page, Reason, Target};
 pub use refusal::{FlowError, FlowResult, Refusal};

@@ -103,9 +103,47 @@ impl Lifetimes {
     }
 }
 
+/// How long a browser session lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrowserLifetimes {
+    /// When it is not used.
+    pub idle: Duration,
+    /// In any case.
+    pub absolute: Duration,
+}
+
+/// What wants a recent authentication, however long the person is remembered.
+#[derive(Debug, Clone, Default)]
+pub struct Sensitive {
+    /// Scopes that do.
+    pub scopes: Vec<String>,
+    /// How recent.
+    pub max_age: Duration,
+}
+
+/// How people sign in.
+#[derive(Debug, Clone)]
+pub struct SignInPolicy {
+    /// Of browser sessions.
+    pub session: BrowserLifetimes,
+    /// Of those in which the person asked to be remembered.
+    pub remembered: BrowserLifetimes,
+    /// What wants a recent authentication.
+    pub sensitive: Sensitive,
+}
+
+impl SignInPolicy {
+    /// The lifetimes of a browser session.
+    pub fn lifetimes(&self, remember: bool) -> BrowserLifetimes {
+        if remember { self.remembered } else { self.session }
+    }
+}
+
 /// The operator's decisions.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    /// How people sign in.
+    pub sign_in: SignInPolicy,
     /// The issuer, exactly as it stands in tokens and metadata.
     pub issuer: String,
     /// The algorithm of access tokens whose client names none.

@@ -11,7 +11,7 @@ use countersign_wire::{ClientId, IdempotencyKey, RefreshToken, Scope, TokenAnswe
 
 use super::access::{self, Actor};
 use super::clients::{AuthenticatedClient, Credentials};
-use super::{FlowError, FlowResult, Refusal, revocation};
+use super::{FlowError, FlowResult, Refusal, id_tokens, revocation};
 use crate::app::App;
 use crate::flows::Origin;
 use crate::keys::{PresentedRefresh, RefreshTokenError, retry_hash};
@@ -345,11 +345,16 @@ async fn answer(
     let audience = access::audience(&session.audience, &client.settings().audience, &request.resources);
     let (access_token, expires_in) =
         access::mint(app, client.client(), Actor::User(standing), scope.clone(), audience, now)?;
+    let id_token = match scope.contains(id_tokens::OPENID) {
+        true => Some(id_tokens::mint(app, client.client(), session, None, &access_token, now)?),
+        false => None,
+    };
     Ok(TokenAnswer {
         access_token,
         token_type: "Bearer",
         expires_in: expires_in.as_secs(),
         scope,
+        id_token,
         refresh_token: Some(refresh_token),
         refresh_token_expires_in: Some(session.idle_expires_at.since(now).as_secs()),
         authorization_expires_in: Some(session.expires_at.since(now).as_secs()),

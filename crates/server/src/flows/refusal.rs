@@ -57,6 +57,29 @@ pub enum Refusal {
     /// A resource beyond what was granted (RFC 8707 section 2).
     TargetNotGranted,
 
+    /// No such code, or another client's (RFC 6749 section 5.2).
+    UnknownCode,
+    /// The code was not used in time.
+    CodeExpired,
+    /// The code was used before: what it began has ended (OAuth 2.1 section 4.1.3).
+    CodeSpent,
+    /// The redirect URI is not the one that the code was made for.
+    CodeRedirectUri,
+    /// The PKCE verifier is missing, wrong, or there was no challenge (RFC 7636 section 4.6).
+    CodeVerifier,
+    /// The browser session in which the person agreed has ended.
+    BrowserSessionEnded,
+    /// No such device code, or another client's.
+    UnknownDeviceCode,
+    /// The person has not decided yet (RFC 8628 section 3.5).
+    AuthorizationPending,
+    /// The device asks too often (RFC 8628 section 3.5).
+    SlowDown,
+    /// The device code has expired (RFC 8628 section 3.5).
+    DeviceCodeExpired,
+    /// The person said no (RFC 8628 section 3.5).
+    DeviceDenied,
+
     /// The client has another client's token revoked (RFC 7009 section 2.1).
     RevocationOfAnothersToken,
     /// A public client asks for introspection (RFC 7662 section 2.1).

@@ -3,10 +3,10 @@
 use countersign_wire::{ClientId, Scope, SessionId, TokenAnswer, UserId};
 
 use super::access::{self, Actor};
-use super::{FlowError, FlowResult, Origin, Refusal};
+use super::{FlowError, FlowResult, Origin, Refusal, id_tokens};
 use crate::app::App;
 use crate::keys::RefreshNonce;
-use crate::store::{ClientKind, NewSession, StartRefusal, Started};
+use crate::store::{ClientKind, NewSession, SignIn, StartRefusal, Started};
 use crate::time::Timestamp;
 
 /// How often a start is tried again when the client's record changes meanwhile.
@@ -35,6 +35,10 @@ pub struct StartRequest {
     pub amr: Vec<String>,
     /// Where the user is.
     pub origin: Origin,
+    /// What it is started from, when the person signed in with us.
+    pub sign_in: Option<SignIn>,
+    /// The `nonce` of the authorization request, for the ID token.
+    pub nonce: Option<String>,
 }
 
 /// Starts a session and answers with its first pair of tokens.
@@ -87,6 +91,7 @@ pub async fn start(
             auth_time: request.auth_time.unwrap_or(now).min(now),
             acr: request.acr.clone(),
             amr: request.amr.clone(),
+            sign_in: request.sign_in,
             nonce_hash: nonce.hash(),
             key_number,
             idle_lifetime,
@@ -101,6 +106,8 @@ pub async fn start(
             Started::Refused(StartRefusal::Client) => continue,
             Started::Refused(StartRefusal::User) => return Err(Refusal::NoSuchUser.into()),
             Started::Refused(StartRefusal::Tenant) => return Err(Refusal::AnotherTenant.into()),
+            Started::Refused(StartRefusal::Ticket) => return Err(Refusal::CodeSpent.into()),
+            Started::Refused(StartRefusal::Browser) => return Err(Refusal::BrowserSessionEnded.into()),
         };
         for session in displaced {
             tracing::info!(sid = %session, "ended: the user has more sessions than the limit");
@@ -117,7 +124,14 @@ pub async fn start(
             session.audience.clone(),
             now,
         )?;
+        let id_token = match session.scope.contains(id_tokens::OPENID) {
+            true => {
+                Some(id_tokens::mint(app, &client, session, request.nonce.clone(), &access_token, now)?)
+            }
+            false => None,
+        };
         let answer = TokenAnswer {
+            id_token,
             access_token,
             token_type: "Bearer",
             expires_in: expires_in.as_secs(),

@@ -157,6 +157,30 @@ pub fn answer(refusal: &Refusal) -> (StatusCode, ErrorCode, String) {
         Refusal::ScopeNotGranted => (bad, C::InvalidScope, "scope asks for more than was granted"),
         Refusal::TargetNotGranted => (bad, C::InvalidTarget, "resource names an API that was not granted"),
 
+        Refusal::UnknownCode => (bad, C::InvalidGrant, "the code is not valid for this client"),
+        Refusal::CodeExpired => (bad, C::InvalidGrant, "the code has expired: it is good for a minute"),
+        Refusal::CodeSpent => (
+            bad,
+            C::InvalidGrant,
+            "the code was used before; what it began has ended, since one of the two was not this client",
+        ),
+        Refusal::CodeRedirectUri => {
+            (bad, C::InvalidGrant, "redirect_uri is not the one of the authorization request")
+        }
+        Refusal::CodeVerifier => {
+            (bad, C::InvalidGrant, "code_verifier is missing or does not fit the code_challenge")
+        }
+        Refusal::BrowserSessionEnded => {
+            (bad, C::InvalidGrant, "the person has signed out since; sign in again")
+        }
+        Refusal::UnknownDeviceCode => (bad, C::InvalidGrant, "the device code is not valid for this client"),
+        Refusal::AuthorizationPending => {
+            (bad, C::AuthorizationPending, "the person has not decided yet; ask again after the interval")
+        }
+        Refusal::SlowDown => (bad, C::SlowDown, "wait 5 seconds longer between requests from now on"),
+        Refusal::DeviceCodeExpired => (bad, C::ExpiredToken, "the device code has expired; begin again"),
+        Refusal::DeviceDenied => (bad, C::AccessDenied, "the person said no"),
+
         Refusal::RevocationOfAnothersToken => {
             (bad, C::InvalidGrant, "the token was not issued to this client")
         }

@@ -2,7 +2,7 @@
 //! formed is refused, never repaired: a lenient reader and a strict one can be played off against
 //! each other.
 
-use countersign_wire::Parameters;
+use countersign_wire::{Parameters, ParametersError};
 use serde::de::{MapAccess, Visitor};
 
 use crate::flows::Refusal;
@@ -12,6 +12,15 @@ use crate::flows::Refusal;
 /// # Errors
 /// `invalid_request` for broken percent-encoding, invalid UTF-8, repeated names and too many.
 pub fn parse_form(body: &[u8]) -> Result<Parameters, Refusal> {
+    Parameters::new(parse_pairs(body)?).map_err(|error| Refusal::invalid_request(error.to_string()))
+}
+
+/// The pairs of a query or a form body as they came, repeated ones too: what an authorization
+/// request is answered to depends on which ones are repeated.
+///
+/// # Errors
+/// `invalid_request` for broken percent-encoding, invalid UTF-8 and too many.
+pub fn parse_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
     let mut pairs = Vec::new();
     for part in body.split(|b| *b == b'&').filter(|part| !part.is_empty()).take(Parameters::MAX_COUNT + 1) {
         let (name, value) = match part.iter().position(|b| *b == b'=') {
@@ -20,7 +29,10 @@ pub fn parse_form(body: &[u8]) -> Result<Parameters, Refusal> {
         };
         pairs.push((decode(name.unwrap_or_default())?, decode(value.unwrap_or_default())?));
     }
-    Parameters::new(pairs).map_err(|error| Refusal::invalid_request(error.to_string()))
+    if pairs.len() > Parameters::MAX_COUNT {
+        return Err(Refusal::invalid_request(ParametersError::TooMany.to_string()));
+    }
+    Ok(pairs)
 }
 
 /// Parameters out of a JSON object whose members are strings; `resource` may be an array of them.

@@ -117,20 +117,21 @@ async fn read_body(
 impl OAuthRequest {
     /// Where it came from.
     pub(super) fn origin(&self, public: &Public) -> Origin {
-        let agent = self.headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
-        Origin {
-            network: ClientAddress::find(self.peer, &self.headers, &public.trusted_proxies).network(),
-            agent: String::from_utf8_lossy(agent)
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(MAX_AGENT)
-                .collect(),
-        }
+        origin(&self.headers, self.peer, public)
     }
 
     /// Whether the client used the `Authorization` header.
     pub(super) fn basic(&self) -> bool {
         self.headers.contains_key(header::AUTHORIZATION)
+    }
+}
+
+/// Where a request came from.
+pub(super) fn origin(headers: &HeaderMap, peer: Peer, public: &Public) -> Origin {
+    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    Origin {
+        network: ClientAddress::find(peer, headers, &public.trusted_proxies).network(),
+        agent: String::from_utf8_lossy(agent).chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect(),
     }
 }
 

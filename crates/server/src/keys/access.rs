@@ -64,6 +64,24 @@ pub(super) fn sign(key: &SigningKey, claims: &AccessClaims) -> Result<AccessToke
     limited(token)
 }
 
+/// Signs a JWT of another type than an access token's: the header is made each time.
+pub(super) fn sign_other(
+    key: &SigningKey,
+    typ: &str,
+    claims: &impl serde::Serialize,
+) -> Result<String, IssueError> {
+    let json = serde_json::to_vec(claims).map_err(|_| IssueError::Crypto(CryptoFailed))?;
+    let mut token = key.header_of_type(typ);
+    URL_SAFE_NO_PAD.encode_string(&json, &mut token);
+    let end = token.len();
+    key.append_signature(&mut token)?;
+    token.insert(end, '.');
+    if token.len() > MAX_ACCESS_TOKEN {
+        return Err(IssueError::TooLong);
+    }
+    Ok(token)
+}
+
 pub(super) fn seal(key: &LessSafeKey, number: u8, claims: &AccessClaims) -> Result<AccessToken, IssueError> {
     let nonce = entropy::bytes::<NONCE_LEN>();
     let head = [OPAQUE_VERSION, number];

@@ -92,10 +92,14 @@ impl SigningKey {
             Algorithm::RS256 => Pair::Rsa(RsaKeyPair::from_pkcs8(pkcs8)?),
         };
         let jwk = pair.public_jwk()?;
-        // RFC 9068 section 2.1. A thumbprint and an algorithm's name need no escapes.
-        let header = format!(r#"{{"alg":"{}","kid":"{}","typ":"at+jwt"}}"#, algorithm.as_str(), jwk.kid);
-        let header = format!("{}.", URL_SAFE_NO_PAD.encode(header));
+        // RFC 9068 section 2.1.
+        let header = header(&jwk, "at+jwt");
         Ok(Self { pair, jwk, header })
+    }
+
+    /// The encoded header of a token of another type, and its dot.
+    pub(super) fn header_of_type(&self, typ: &str) -> String {
+        header(&self.jwk, typ)
     }
 
     /// Appends the encoded signature of all that the buffer holds.
@@ -118,6 +122,12 @@ impl SigningKey {
         }
         Ok(())
     }
+}
+
+/// A thumbprint, an algorithm's name and our types need no escapes.
+fn header(jwk: &Jwk, typ: &str) -> String {
+    let header = format!(r#"{{"alg":"{}","kid":"{}","typ":"{typ}"}}"#, jwk.alg.as_str(), jwk.kid);
+    format!("{}.", URL_SAFE_NO_PAD.encode(header))
 }
 
 /// Bytes of the modulus of the RSA keys that are made here.

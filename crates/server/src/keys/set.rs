@@ -6,7 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use countersign_verify::{Rejection, VerifyingKeys, danger};
-use countersign_wire::{AccessClaims, AccessToken, Algorithm, JwkSet, RefreshToken, SessionId};
+use countersign_wire::{
+    AccessClaims, AccessToken, Algorithm, IdClaims, IdToken, JwkSet, LogoutClaims, LogoutToken, RefreshToken,
+    SessionId,
+};
 
 use super::access::{self, IssueError, OpaqueTokenError};
 use super::kek::KeyEncryptionKey;
@@ -16,6 +19,9 @@ use super::refresh::{self, PresentedRefresh, RefreshNonce, RefreshTokenError, sh
 use super::{KeysError, MAX_CURSOR};
 use crate::store::{Context, KeyPurpose, KeyRecord};
 use crate::time::Timestamp;
+
+/// The `typ` of an ID token: never an access token's, nor a logout token's (RFC 8725 section 3.11).
+const ID_TOKEN_TYPE: &str = "JWT";
 
 /// All keys, for one request or many. It never changes; [`super::Keys::snapshot`] gives the newest.
 pub struct KeySet {
@@ -117,12 +123,48 @@ impl KeySet {
         claims: &AccessClaims,
         now: Timestamp,
     ) -> Result<AccessToken, IssueError> {
-        let ring = match alg {
+        access::sign(&self.signing(alg).active(now)?.key, claims)
+    }
+
+    /// Makes an ID token (OpenID Connect Core section 2).
+    ///
+    /// # Errors
+    /// See [`IssueError`].
+    pub fn sign_id_token(
+        &self,
+        alg: Algorithm,
+        claims: &IdClaims,
+        now: Timestamp,
+    ) -> Result<IdToken, IssueError> {
+        access::sign_other(&self.signing(alg).active(now)?.key, ID_TOKEN_TYPE, claims).map(IdToken::new)
+    }
+
+    /// Opens an ID token of our own; neither audience nor times are checked. `None`: it is not ours.
+    pub fn open_id_token(&self, token: &str, issuer: &str) -> Option<IdClaims> {
+        let payload = danger::signed_payload(&self.verifying, token, ID_TOKEN_TYPE).ok()?;
+        let claims: IdClaims = serde_json::from_slice(&payload).ok()?;
+        (claims.iss == issuer).then_some(claims)
+    }
+
+    /// Makes a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+    ///
+    /// # Errors
+    /// See [`IssueError`].
+    pub fn sign_logout_token(
+        &self,
+        alg: Algorithm,
+        claims: &LogoutClaims,
+        now: Timestamp,
+    ) -> Result<LogoutToken, IssueError> {
+        access::sign_other(&self.signing(alg).active(now)?.key, "logout+jwt", claims).map(LogoutToken::new)
+    }
+
+    fn signing(&self, alg: Algorithm) -> &Ring<SigningKey> {
+        match alg {
             Algorithm::ES256 => &self.es256,
             Algorithm::EdDSA => &self.eddsa,
             Algorithm::RS256 => &self.rs256,
-        };
-        access::sign(&ring.active(now)?.key, claims)
+        }
     }
 
     /// Opens a JWT of our own: signature, type and issuer are checked, audience and times are not.

@@ -1,0 +1,157 @@
+//! What is next for an authorization request: one pure function.
+
+use std::time::Duration;
+
+use countersign_wire::{AuthorizationRequest, ErrorCode, Scope, UserId};
+
+use super::{Asked, Todo};
+use crate::flows::browser::{ACR_TWO_FACTORS, ACR_VALUES, BrowserStanding};
+use crate::flows::policy::Sensitive;
+use crate::store::Client;
+use crate::time::Timestamp;
+
+/// The scope that asks for access while the person is away (OpenID Connect Core section 11).
+pub const OFFLINE_ACCESS: &str = "offline_access";
+
+/// All that the decision is made from.
+pub struct Situation<'a> {
+    /// Who asks.
+    pub client: &'a Client,
+    /// What.
+    pub asked: &'a Asked,
+    /// Who is signed in: a live browser session.
+    pub browser: Option<&'a BrowserStanding>,
+    /// What this person allowed this client before.
+    pub consent: Option<&'a Scope>,
+    /// Whether the person has a second factor to show.
+    pub has_second_factor: bool,
+    /// Whom the ID token hint names.
+    pub hinted: Option<UserId>,
+    /// What wants a recent authentication.
+    pub sensitive: &'a Sensitive,
+    /// When the interaction began.
+    pub started_at: Timestamp,
+    /// When the person agreed in this interaction.
+    pub agreed_at: Option<Timestamp>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What is next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// The person has to do this.
+    Do(Todo),
+    /// The client is told no.
+    Refuse(ErrorCode, &'static str),
+    /// The client gets a code for this.
+    Issue(Scope),
+}
+
+/// The rules of OpenID Connect Core section 3.1.2, RFC 9470 and OAuth 2.1 section 7.3, in the
+/// order in which a person meets them: sign in, show more, agree.
+pub fn judge(situation: &Situation<'_>) -> Decision {
+    let Situation { client, asked, browser, .. } = situation;
+    let request = &asked.request;
+    let todo = match who(situation) {
+        Err(decision) => return decision,
+        Ok(todo) => todo,
+    };
+    if let Some(todo) = todo {
+        // Section 3.1.2.1: nothing is shown.
+        return match todo {
+            _ if !request.prompt.none => Decision::Do(todo),
+            Todo::SecondFactor => Decision::Refuse(
+                ErrorCode::InteractionRequired,
+                "the person must show a second factor",
+            ),
+            _ => Decision::Refuse(ErrorCode::LoginRequired, "the person must sign in"),
+        };
+    }
+    let Some(_) = browser else { return Decision::Do(Todo::SignIn) };
+    let scope = scope(client, request);
+    if !needs_consent(situation, &scope) {
+        return Decision::Issue(scope);
+    }
+    if request.prompt.none {
+        return Decision::Refuse(ErrorCode::ConsentRequired, "the person must agree");
+    }
+    Decision::Do(Todo::Consent(scope))
+}
+
+/// What is granted if the person agrees.
+pub(super) fn scope(client: &Client, request: &AuthorizationRequest) -> Scope {
+    match &request.scope {
+        Some(scope) => scope.clone(),
+        // RFC 6749 section 3.3: our default is all but what is only had by asking for it.
+        None => client.settings.scope.without(OFFLINE_ACCESS),
+    }
+}
+
+/// Whether the right person is here, authenticated lately and well enough.
+fn who(situation: &Situation<'_>) -> Result<Option<Todo>, Decision> {
+    let Situation { client, asked, browser, has_second_factor, hinted, sensitive, started_at, now, .. } =
+        situation;
+    let request = &asked.request;
+    let Some(standing) = browser else { return Ok(Some(Todo::SignIn)) };
+    let session = &standing.session;
+    if client.tenant.is_some() && client.tenant != standing.user.tenant {
+        return Ok(Some(Todo::SignIn));
+    }
+    if hinted.is_some_and(|user| user != session.user) {
+        return Ok(Some(Todo::SignIn));
+    }
+    // What took place in this interaction is as recent as can be, also when it took a while.
+    let in_this_interaction = session.auth_time >= *started_at;
+    if request.prompt.select_account && !in_this_interaction {
+        return Ok(Some(Todo::SignIn));
+    }
+    if request.prompt.login && !in_this_interaction {
+        return Ok(Some(Todo::Confirm));
+    }
+    let within = |age: Duration| now.since(session.auth_time) <= age;
+    if let Some(max_age) = request.max_age
+        && !in_this_interaction
+        && !within(Duration::from_secs(max_age))
+    {
+        return Ok(Some(Todo::Confirm));
+    }
+    let scope = scope(client, request);
+    if sensitive.scopes.iter().any(|sensitive| scope.contains(sensitive)) && !within(sensitive.max_age) {
+        return Ok(Some(Todo::Confirm));
+    }
+    let mut known = request.acr_values.iter().filter(|acr| ACR_VALUES.contains(&acr.as_str())).peekable();
+    // Values that nobody here knows are wishes that cannot be met (OpenID Connect Core section 5.5.1.1).
+    let wants_two = known.peek().is_some() && known.all(|acr| acr == ACR_TWO_FACTORS);
+    if wants_two && session.acr != ACR_TWO_FACTORS {
+        if *has_second_factor {
+            return Ok(Some(Todo::SecondFactor));
+        }
+        return Err(Decision::Refuse(
+            ErrorCode::UnmetAuthenticationRequirements,
+            "the person has no second factor",
+        ));
+    }
+    Ok(None)
+}
+
+fn needs_consent(situation: &Situation<'_>, scope: &Scope) -> bool {
+    let Situation { client, asked, consent, agreed_at, .. } = situation;
+    if agreed_at.is_some() {
+        return false;
+    }
+    if asked.request.prompt.consent {
+        return true;
+    }
+    if client.settings.sign_in.first_party {
+        return false;
+    }
+    // OAuth 2.1 section 7.3.1: anyone on the person's device can be a public client whose answer
+    // goes to loopback or a private scheme, so what was agreed before says nothing of who asks now.
+    let is_assured = !client.settings.public || asked.redirect_uri.starts_with("https://");
+    !(is_assured && consent.is_some_and(|known| scope.is_subset(known)))
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;
