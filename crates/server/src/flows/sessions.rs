@@ -1,6 +1,6 @@
 //! Starting a session for a user whom somebody has authenticated, and telling why one ended.
 
-use countersign_wire::{ClientId, Scope, SessionId, TokenAnswer, UserId};
+use countersign_wire::{ClientId, ErrorBody, ErrorCode, Scope, SessionId, TokenAnswer, UserId};
 
 use super::access::{self, Actor};
 use super::{FlowError, FlowResult, Origin, Refusal};
@@ -87,6 +87,7 @@ pub async fn start(
             auth_time: request.auth_time.unwrap_or(now).min(now),
             acr: request.acr.clone(),
             amr: request.amr.clone(),
+            sign_in: None,
             nonce_hash: nonce.hash(),
             key_number,
             idle_lifetime,
@@ -101,6 +102,12 @@ pub async fn start(
             Started::Refused(StartRefusal::Client) => continue,
             Started::Refused(StartRefusal::User) => return Err(Refusal::NoSuchUser.into()),
             Started::Refused(StartRefusal::Tenant) => return Err(Refusal::AnotherTenant.into()),
+            // Not reached before sessions are started from a sign-in.
+            Started::Refused(StartRefusal::Ticket | StartRefusal::Browser) => {
+                let error_description = "the sign-in is over, or was used".to_owned();
+                let body = ErrorBody { error: ErrorCode::InvalidGrant, error_description };
+                return Err(Refusal::Request(body).into());
+            }
         };
         for session in displaced {
             tracing::info!(sid = %session, "ended: the user has more sessions than the limit");
