@@ -16,7 +16,8 @@ use countersign::flows::clients::hash_secret;
 use countersign::flows::sessions::{self, StartRequest};
 use countersign::server;
 use countersign::store::{
-    Client, ClientKind, ClientSettings, LifetimeSettings, Rotation, SecretHash, TokenFormat, User,
+    Client, ClientKind, ClientSettings, LifetimeSettings, Profile, Rotation, SecretHash, SignInSettings,
+    TokenFormat, User,
 };
 use countersign::time::Timestamp;
 use countersign_wire::{Algorithm, ClientId, ClientSecret, UserId};
@@ -220,6 +221,7 @@ fn clients(now: Timestamp) -> Outcome<Vec<Client>> {
         allow_long_access_tokens: false,
         introspects: Vec::new(),
         extra_claims: Vec::new(),
+        sign_in: SignInSettings::default(),
     };
     let service = ClientSettings {
         kind: ClientKind::Service,
@@ -250,6 +252,7 @@ fn user(id: UserId, index: usize, now: Timestamp) -> User {
         tenant: None,
         roles: vec!["reader".to_owned()],
         created_at: now,
+        profile: Profile::default(),
     }
 }
 

@@ -14,8 +14,8 @@ use countersign::store::postgres::PostgresStore;
 use countersign::store::sqlite::SqliteStore;
 use countersign::store::{
     Client, ClientKind, ClientSettings, Context, KeyPurpose, KeyRecord, LifetimeSettings, NewSession, Page,
-    Reason, RotateSession, Rotation, Session, SessionFilter, Started, Store, TABLES, Target, TokenFormat,
-    User,
+    Profile, Reason, RotateSession, Rotation, Session, SessionFilter, SignInSettings, Started, Store, TABLES,
+    Target, TokenFormat, User,
 };
 use countersign::time::Timestamp;
 use countersign_wire::{SessionId, UserId};
@@ -85,6 +85,7 @@ async fn fill(store: &Arc<dyn Store>) -> Session {
         tenant: Some("acme".to_owned()),
         roles: vec!["editor".to_owned()],
         created_at: T0,
+        profile: Profile::default(),
     };
     store.add_user(&user).await.unwrap();
     let client = Client {
@@ -139,6 +140,7 @@ fn settings() -> ClientSettings {
         introspects: Vec::new(),
         longest_access: 900,
         extra_claims: Vec::new(),
+        sign_in: SignInSettings::default(),
     }
 }
 
@@ -157,6 +159,7 @@ fn new_session(user: UserId, client: &Client) -> NewSession {
         auth_time: T0,
         acr: None,
         amr: vec!["pwd".to_owned()],
+        sign_in: None,
         nonce_hash: std::array::from_fn(|i| i as u8 ^ 0xa5),
         key_number: 1,
         idle_lifetime: Duration::from_secs(3600),

@@ -12,7 +12,10 @@ use countersign::entropy;
 use countersign::flows::Origin;
 use countersign::flows::sessions::{self, StartRequest};
 use countersign::server;
-use countersign::store::{Client, ClientKind, ClientSettings, LifetimeSettings, Rotation, TokenFormat, User};
+use countersign::store::{
+    Client, ClientKind, ClientSettings, LifetimeSettings, Profile, Rotation, SignInSettings, TokenFormat,
+    User,
+};
 use countersign::time::Timestamp;
 use countersign_wire::{SessionId, UserId};
 use rustix::process::{Pid, Resource, Rlimit};
@@ -212,6 +215,7 @@ fn client(now: Timestamp) -> Outcome<Client> {
         allow_long_access_tokens: false,
         introspects: Vec::new(),
         extra_claims: Vec::new(),
+        sign_in: SignInSettings::default(),
     };
     Ok(Client {
         id: CLIENT.parse()?,
@@ -237,6 +241,7 @@ fn user(index: usize, now: Timestamp) -> User {
         tenant: None,
         roles: Vec::new(),
         created_at: now,
+        profile: Profile::default(),
     }
 }
 

@@ -61,6 +61,7 @@ impl Server {
                 auth_time: time(0),
                 acr: None,
                 amr: Vec::new(),
+                browser: None,
                 nonce_hash: NONCE,
                 user_stamp: u64::from(FIRST_STAMP),
                 born: 0,

@@ -280,6 +280,7 @@ mod tests {
             allow_long_access_tokens: false,
             introspects: Vec::new(),
             extra_claims: Vec::new(),
+            sign_in: Default::default(),
         };
         let works_until = succeed(&mut settings, secret("new", None), Timestamp(10), Timestamp(until));
         (settings.secrets, works_until.map(|at| at.0))

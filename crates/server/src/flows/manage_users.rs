@@ -14,7 +14,7 @@ use super::{FlowResult, Refusal, Target, records};
 use crate::app::App;
 use crate::passwords::{MAX_LEN, MIN_CHARS, PasswordError};
 pub use crate::store::User;
-use crate::store::{Added, Page, StoreError, UserChange, UserFilter};
+use crate::store::{Added, Page, Profile, StoreError, UserChange, UserFilter};
 use crate::time::Timestamp;
 
 /// A user to add.
@@ -74,6 +74,7 @@ pub async fn add(app: &App, request: NewUser, now: Timestamp) -> FlowResult<User
         tenant,
         roles: checked.roles,
         created_at: now,
+        profile: Profile::default(),
     };
     match app.store.add_user(&user).await? {
         Added::Yes => {

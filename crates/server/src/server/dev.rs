@@ -8,7 +8,10 @@ use super::ServerError;
 use crate::app::App;
 use crate::config::Settings;
 use crate::http::demo::Demo;
-use crate::store::{Client, ClientKind, ClientSettings, LifetimeSettings, Rotation, TokenFormat, User};
+use crate::store::{
+    Client, ClientKind, ClientSettings, LifetimeSettings, Profile, Rotation, SignInSettings, TokenFormat,
+    User,
+};
 
 /// The demo user.
 const USER: &str = "demo";
@@ -39,6 +42,7 @@ pub(super) async fn seed(app: &App) -> Result<Demonstration, ServerError> {
         tenant: None,
         roles: vec!["reader".to_owned()],
         created_at: now,
+        profile: Profile::default(),
     };
     app.store.add_user(&user).await.map_err(failed)?;
     let id: ClientId = CLIENT.parse().map_err(|error| ServerError::new("the demo client", error))?;
@@ -65,6 +69,7 @@ pub(super) async fn seed(app: &App) -> Result<Demonstration, ServerError> {
             allow_long_access_tokens: false,
             introspects: Vec::new(),
             extra_claims: Vec::new(),
+            sign_in: SignInSettings::default(),
         },
     };
     app.store.add_client(&client).await.map_err(failed)?;

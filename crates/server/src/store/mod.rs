@@ -35,8 +35,8 @@ pub use key::{KeyPurpose, KeyRecord};
 pub use logout::LogoutNotice;
 pub use revocation::{Liveness, LivenessQuery, Reason, Receipt, RevocationEntry, Target};
 pub use session::{
-    Context, Ended, Gates, Lockstep, NewSession, Recent, Replay, RotateSession, Session, SessionFilter, SignIn,
-    Standing, StartRefusal, Started, UserFacts,
+    Context, Ended, Gates, Lockstep, NewSession, Recent, Replay, RotateSession, Session, SessionFilter,
+    SignIn, Standing, StartRefusal, Started, UserFacts,
 };
 pub use tables::{Column, ColumnKind, TABLES, Table};
 pub use ticket::{Ticket, TicketKind};

@@ -257,6 +257,13 @@ pub struct NewSession {
     pub keep_until: Timestamp,
 }
 
+impl NewSession {
+    /// The browser session that it will end with, if any.
+    pub fn ends_with(&self) -> Option<BrowserSessionId> {
+        self.sign_in.filter(|sign_in| sign_in.ends_with_browser).map(|sign_in| sign_in.browser)
+    }
+}
+
 /// What a session is started from, when the person signed in with us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignIn {

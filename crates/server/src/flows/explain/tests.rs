@@ -24,6 +24,7 @@ fn standing() -> Standing {
             auth_time: Timestamp(400),
             acr: None,
             amr: Vec::new(),
+            browser: None,
             nonce_hash: [7; 32],
             user_stamp: 1,
             born: 5,

@@ -9,7 +9,9 @@ use super::body::{ClientFields, LifetimeFields, Maybe, NewClient};
 use super::uris::{self, MAX_AUDIENCE_BYTES, MAX_AUDIENCES, MAX_REDIRECT_URIS};
 use crate::flows::complaints::{Complaints, quote, tenant};
 use crate::flows::policy::{MAX_ACCESS, MAX_OVERLAP, Policy};
-use crate::store::{Client, ClientKind, ClientSettings, LifetimeSettings, Rotation, TokenFormat};
+use crate::store::{
+    Client, ClientKind, ClientSettings, LifetimeSettings, Rotation, SignInSettings, TokenFormat,
+};
 
 /// Most bytes of a client's scope.
 pub const MAX_SCOPE_BYTES: usize = 1024;
@@ -84,6 +86,7 @@ fn defaults(kind: ClientKind, public: bool, policy: &Policy) -> ClientSettings {
         allow_long_access_tokens: false,
         introspects: Vec::new(),
         extra_claims: Vec::new(),
+        sign_in: SignInSettings::default(),
     }
 }
 

@@ -25,6 +25,7 @@ fn standing() -> Standing {
             auth_time: NOW,
             acr: None,
             amr: Vec::new(),
+            browser: None,
             nonce_hash: [7; 32],
             user_stamp: 3,
             born: 5,

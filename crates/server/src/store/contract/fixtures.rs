@@ -7,8 +7,9 @@ use countersign_wire::{ClientId, SessionId, UserId};
 
 use crate::entropy;
 use crate::store::{
-    Added, Client, ClientKind, ClientSettings, Context, LifetimeSettings, NewSession, Page, Reason, Receipt,
-    Replay, RotateSession, Rotation, Session, Standing, Started, Store, Target, TokenFormat, User,
+    Added, Client, ClientKind, ClientSettings, Context, LifetimeSettings, NewSession, Page, Profile, Reason,
+    Receipt, Replay, RotateSession, Rotation, Session, SignInSettings, Standing, Started, Store, Target,
+    TokenFormat, User,
 };
 use crate::time::Timestamp;
 
@@ -42,6 +43,7 @@ pub(crate) fn user_named(name: &str) -> User {
         tenant: None,
         roles: vec!["editor".to_owned(), "reader".to_owned()],
         created_at: T0,
+        profile: Profile::default(),
     }
 }
 
@@ -69,6 +71,7 @@ pub(crate) fn client_named(name: &str) -> Client {
             introspects: Vec::new(),
             longest_access: 900,
             extra_claims: Vec::new(),
+            sign_in: SignInSettings::default(),
         },
     }
 }
@@ -88,6 +91,7 @@ pub(crate) fn new_session(user: UserId, client: &Client, now: Timestamp) -> NewS
         auth_time: now,
         acr: None,
         amr: vec!["pwd".to_owned()],
+        sign_in: None,
         nonce_hash: [5; 32],
         key_number: 1,
         idle_lifetime: IDLE,

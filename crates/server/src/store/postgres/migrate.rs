@@ -9,11 +9,18 @@ use crate::store::migrations::{Applied, Migration, pending};
 use crate::store::{StoreError, StoreResult};
 
 /// Every migration, in order.
-const MIGRATIONS: [Migration; 1] = [Migration {
-    number: 1,
-    name: "token_core",
-    sql: include_str!("../../../migrations/postgres/0001_token_core.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        number: 1,
+        name: "token_core",
+        sql: include_str!("../../../migrations/postgres/0001_token_core.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "sign_in",
+        sql: include_str!("../../../migrations/postgres/0002_sign_in.sql"),
+    },
+];
 
 const TUNING: &str = include_str!("../../../migrations/postgres/tuning.sql");
 

@@ -31,15 +31,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_wire::{ClientId, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, ClientId, Scope, SessionId, UserId};
 use tokio::task::AbortHandle;
 
 use self::error::retrying;
 use self::lease::Pool;
 use super::{
-    Added, Client, ClientFilter, Event, EventFilter, KeyRecord, Liveness, LivenessQuery, NewSession, Page,
-    Reason, Receipt, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
-    StoreError, StoreResult, Target, User, UserChange, UserFilter,
+    Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
+    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, Page, Reason, Receipt,
+    RenewBrowserSession, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
+    StoreError, StoreResult, Target, Ticket, User, UserChange, UserFilter,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -149,6 +150,10 @@ async fn check_version(client: &tokio_postgres::Client) -> StoreResult<String> {
     Ok(format!("postgres {short}"))
 }
 
+fn not_there_yet() -> StoreError {
+    StoreError::Broken("not there yet".to_owned())
+}
+
 #[async_trait]
 impl Store for PostgresStore {
     fn engine(&self) -> String {
@@ -248,6 +253,123 @@ impl Store for PostgresStore {
         keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>> {
         retrying(|| self.change_user_once(id, change, now, keep_until)).await
+    }
+
+    async fn remove_user(
+        &self,
+        _id: UserId,
+        _now: Timestamp,
+        _keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        Err(not_there_yet())
+    }
+
+    async fn start_browser_session(&self, _new: &NewBrowserSession) -> StoreResult<Option<BrowserStanding>> {
+        Err(not_there_yet())
+    }
+
+    async fn renew_browser_session(
+        &self,
+        _renew: &RenewBrowserSession,
+    ) -> StoreResult<Option<BrowserStanding>> {
+        Err(not_there_yet())
+    }
+
+    async fn browser_session(&self, _secret_hash: &[u8; 32]) -> StoreResult<Option<BrowserStanding>> {
+        Err(not_there_yet())
+    }
+
+    async fn browser_sessions(&self, _user: UserId, _now: Timestamp) -> StoreResult<Vec<BrowserStanding>> {
+        Err(not_there_yet())
+    }
+
+    async fn touch_browser_session(
+        &self,
+        _id: BrowserSessionId,
+        _network: &str,
+        _agent: &str,
+        _now: Timestamp,
+    ) -> StoreResult<()> {
+        Err(not_there_yet())
+    }
+
+    async fn end_browser_session(
+        &self,
+        _id: BrowserSessionId,
+        _reason: Reason,
+        _now: Timestamp,
+        _keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        Err(not_there_yet())
+    }
+
+    async fn add_ticket(&self, _ticket: &Ticket) -> StoreResult<Added> {
+        Err(not_there_yet())
+    }
+
+    async fn ticket(&self, _hash: &[u8; 32]) -> StoreResult<Option<Ticket>> {
+        Err(not_there_yet())
+    }
+
+    async fn replace_ticket(&self, _ticket: &Ticket, _now: Timestamp) -> StoreResult<bool> {
+        Err(not_there_yet())
+    }
+
+    async fn take_ticket(&self, _hash: &[u8; 32], _now: Timestamp) -> StoreResult<Option<Ticket>> {
+        Err(not_there_yet())
+    }
+
+    async fn consent(&self, _user: UserId, _client: &ClientId) -> StoreResult<Option<Consent>> {
+        Err(not_there_yet())
+    }
+
+    async fn consents(&self, _user: UserId) -> StoreResult<Vec<Consent>> {
+        Err(not_there_yet())
+    }
+
+    async fn grant_consent(
+        &self,
+        _user: UserId,
+        _client: &ClientId,
+        _scope: &Scope,
+        _now: Timestamp,
+    ) -> StoreResult<()> {
+        Err(not_there_yet())
+    }
+
+    async fn withdraw_consent(
+        &self,
+        _user: UserId,
+        _client: &ClientId,
+        _now: Timestamp,
+        _keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        Err(not_there_yet())
+    }
+
+    async fn factors(&self, _user: UserId) -> StoreResult<Vec<Factor>> {
+        Err(not_there_yet())
+    }
+
+    async fn use_factor(&self, _used: &FactorUse) -> StoreResult<bool> {
+        Err(not_there_yet())
+    }
+
+    async fn due_logout_notices(
+        &self,
+        _limit: u32,
+        _now: Timestamp,
+        _again_at: Timestamp,
+    ) -> StoreResult<Vec<LogoutNotice>> {
+        Err(not_there_yet())
+    }
+
+    async fn postpone_logout_notice(&self, _session: SessionId, _again_at: Timestamp) -> StoreResult<()> {
+        Err(not_there_yet())
+    }
+
+    async fn finish_logout_notice(&self, _session: SessionId) -> StoreResult<()> {
+        Err(not_there_yet())
     }
 
     async fn add_client(&self, client: &Client) -> StoreResult<Added> {

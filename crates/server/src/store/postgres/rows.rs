@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_wire::{ClientId, Scope, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, ClientId, Scope, SessionId, UserId};
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::error::{Failure, broken};
 use crate::store::{
-    Client, Ended, Event, EventKind, Gates, KeyPurpose, KeyRecord, Lockstep, Reason, Recent, RevocationEntry,
-    Session, Standing, Target, User, UserFacts,
+    Client, Ended, Event, EventKind, Gates, KeyPurpose, KeyRecord, Lockstep, Profile, Reason, Recent,
+    RevocationEntry, Session, Standing, Target, User, UserFacts,
 };
 use crate::time::Timestamp;
 
@@ -22,7 +22,7 @@ macro_rules! standing_columns {
         "h.id, h.user_id, h.client_id, h.nonce_hash, h.user_stamp, h.born, h.generation, h.key_number, \
          h.retry_hash, h.rotated_at, h.idle_lifetime, h.idle_expires_at, h.expires_at, h.recent, h.replays, \
          h.lockstep_generation, h.lockstep_streak, h.ended_at, h.ended_reason, \
-         s.scope, s.audience, s.device, s.network, s.agent, s.remember, s.created_at, s.auth_time, s.acr, s.amr, \
+         s.scope, s.audience, s.device, s.network, s.agent, s.remember, s.created_at, s.auth_time, s.acr, s.amr, s.browser, \
          coalesce(u.enabled, false) AS user_enabled, coalesce(u.stamp, 0) AS gate_stamp, \
          coalesce(u.username, '') AS username, u.email, u.tenant, coalesce(u.roles, '[]') AS roles, \
          coalesce(c.enabled, false) AS client_enabled, coalesce(c.revision, 0) AS client_revision, \
@@ -81,6 +81,7 @@ pub(super) fn standing(row: &Row) -> Result<Standing, Failure> {
         auth_time: time(row, "auth_time")?,
         acr: get(row, "acr")?,
         amr: json(row, "amr")?,
+        browser: get::<Option<Uuid>>(row, "browser")?.map(BrowserSessionId),
         nonce_hash: bytes(get(row, "nonce_hash")?)?,
         user_stamp: number(row, "user_stamp")?,
         born: number(row, "born")?,
@@ -128,6 +129,11 @@ pub(super) fn user(row: &Row) -> Result<User, Failure> {
         tenant: get(row, "tenant")?,
         roles: json(row, "roles")?,
         created_at: time(row, "created_at")?,
+        profile: match get::<Option<&str>>(row, "profile")? {
+            Some(_) => json(row, "profile")?,
+            // Added before there were profiles.
+            None => Profile::default(),
+        },
     })
 }
 

@@ -91,6 +91,9 @@ const REPLAY: &str = concat!(
 
 impl PostgresStore {
     pub(super) async fn start_session_once(&self, new: &NewSession) -> Result<Started, Failure> {
+        if new.sign_in.is_some() {
+            return Err(broken("not there yet"));
+        }
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin();
         if tx.query_opt(LOCK_USER, &[&new.user.0]).await?.is_none() {

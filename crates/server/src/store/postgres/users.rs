@@ -14,8 +14,8 @@ use crate::time::Timestamp;
 macro_rules! select_users {
     ($rest:literal) => {
         concat!(
-            "SELECT id, username, canonical, email, password_hash, enabled, stamp, tenant, roles, created_at \
-             FROM users ",
+            "SELECT id, username, canonical, email, password_hash, enabled, stamp, tenant, roles, created_at, \
+                    profile FROM users ",
             $rest
         )
     };
@@ -24,8 +24,9 @@ macro_rules! select_users {
 impl PostgresStore {
     pub(super) async fn add_user_once(&self, user: &User) -> Result<Added, Failure> {
         const INSERT: &str = "
-            INSERT INTO users (id, username, canonical, email, password_hash, enabled, stamp, tenant, roles, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+            INSERT INTO users (id, username, canonical, email, password_hash, enabled, stamp, tenant, roles,
+                               created_at, profile)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
         let added = Lease::take(&self.pool)
             .await?
             .execute(
@@ -41,6 +42,7 @@ impl PostgresStore {
                     &user.tenant,
                     &to_json(&user.roles)?,
                     &user.created_at.0,
+                    &to_json(&user.profile)?,
                 ],
             )
             .await?;
@@ -119,6 +121,13 @@ impl PostgresStore {
             }
             UserChange::Roles(roles) => {
                 tx.execute("UPDATE users SET roles = $2 WHERE id = $1", &[&id.0, &to_json(roles)?]).await?;
+            }
+            UserChange::AddFactors(_) | UserChange::RemoveFactors(_) => {
+                return Err(super::error::broken("not there yet"));
+            }
+            UserChange::Profile(email, profile) => {
+                const SET: &str = "UPDATE users SET email = $2, profile = $3 WHERE id = $1";
+                tx.execute(SET, &[&id.0, email, &to_json(profile)?]).await?;
             }
             UserChange::SignOut => {}
         }

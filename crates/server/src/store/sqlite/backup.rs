@@ -5,7 +5,7 @@ use rusqlite::{Connection, params, params_from_iter};
 use serde_json::Value as Json;
 
 use super::convert::int;
-use crate::store::{Column, ColumnKind, StoreError, StoreResult, Table, hex};
+use crate::store::{Column, ColumnKind, LogoutNotice, StoreError, StoreResult, Table, hex};
 use crate::time::Timestamp;
 
 /// Rows of a table, in the order of its key.
@@ -86,7 +86,8 @@ fn wrong(column: &Column) -> StoreError {
     StoreError::Broken(format!("a row's {} is not valid", column.0))
 }
 
-/// Removes what is past, at most `limit` rows: sessions, then entries of the log, then events.
+/// Removes what is past, at most `limit` rows: sessions, then entries of the log, then events, then
+/// what signing in leaves behind.
 pub(super) fn purge(
     conn: &Connection,
     now: Timestamp,
@@ -113,6 +114,21 @@ pub(super) fn purge(
         (
             "DELETE FROM event WHERE number IN (SELECT number FROM event WHERE at < ?1 ORDER BY at LIMIT ?2)",
             events_before,
+        ),
+        (
+            "DELETE FROM browser_session WHERE id IN
+                (SELECT id FROM browser_session WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+            now,
+        ),
+        (
+            "DELETE FROM ticket WHERE hash IN
+                (SELECT hash FROM ticket WHERE kept_until <= ?1 ORDER BY kept_until LIMIT ?2)",
+            now,
+        ),
+        (
+            "DELETE FROM logout_notice WHERE session_id IN
+                (SELECT session_id FROM logout_notice WHERE ended_at <= ?1 LIMIT ?2)",
+            LogoutNotice::oldest(now),
         ),
     ] {
         let removed = conn.prepare_cached(sql)?.execute(params![before.0, left as i64])?;

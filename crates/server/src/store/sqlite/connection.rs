@@ -25,11 +25,18 @@ const MAPPED_BYTES: i64 = 2 << 30;
 /// makes a commit cheaper.
 const LOG_FILE_BYTES: i64 = 512 << 20;
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    number: 1,
-    name: "token_core",
-    sql: include_str!("../../../migrations/sqlite/0001_token_core.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        number: 1,
+        name: "token_core",
+        sql: include_str!("../../../migrations/sqlite/0001_token_core.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "sign_in",
+        sql: include_str!("../../../migrations/sqlite/0002_sign_in.sql"),
+    },
+];
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +189,9 @@ mod tests {
         let path = dir.path().join("countersign.sqlite");
         prepare(&path).unwrap();
         let conn = open(&path, Purpose::Write).unwrap();
-        conn.execute_batch("INSERT INTO schema_migration VALUES (2, 'later', 'x', 0)").unwrap();
+        let later = MIGRATIONS.len() + 1;
+        conn.execute("INSERT INTO schema_migration VALUES (?1, 'later', 'x', 0)", params![later as i64])
+            .unwrap();
         assert!(matches!(prepare(&path), Err(StoreError::Broken(_))));
     }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use countersign_wire::{ClientId, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, ClientId, SessionId, UserId};
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{ErrorCode, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::store::{StoreError, StoreResult};
+use crate::store::{Ended, Reason, StoreError, StoreResult};
 use crate::time::Timestamp;
 
 impl From<rusqlite::Error> for StoreError {
@@ -95,8 +95,20 @@ impl<'a, 's> Columns<'a, 's> {
         Ok(SessionId(uuid::Uuid::from_bytes(self.take()?)))
     }
 
+    pub(super) fn session_if_set(&mut self) -> StoreResult<Option<SessionId>> {
+        Ok(self.take::<Option<[u8; 16]>>()?.map(|bytes| SessionId(uuid::Uuid::from_bytes(bytes))))
+    }
+
     pub(super) fn user(&mut self) -> StoreResult<UserId> {
         Ok(UserId(uuid::Uuid::from_bytes(self.take()?)))
+    }
+
+    pub(super) fn browser(&mut self) -> StoreResult<BrowserSessionId> {
+        Ok(BrowserSessionId(uuid::Uuid::from_bytes(self.take()?)))
+    }
+
+    pub(super) fn browser_if_set(&mut self) -> StoreResult<Option<BrowserSessionId>> {
+        Ok(self.take::<Option<[u8; 16]>>()?.map(|bytes| BrowserSessionId(uuid::Uuid::from_bytes(bytes))))
     }
 
     pub(super) fn client(&mut self) -> StoreResult<ClientId> {
@@ -121,12 +133,22 @@ impl<'a, 's> Columns<'a, 's> {
         parsed.ok_or_else(|| self.wrong())
     }
 
+    /// The next two columns: when and why something ended, once it did.
+    pub(super) fn ended(&mut self) -> StoreResult<Option<Ended>> {
+        Ok(match (self.time_if_set()?, self.take::<Option<String>>()?) {
+            (Some(at), Some(reason)) => {
+                Some(Ended { at, reason: Reason::from_name(&reason).ok_or_else(|| self.wrong())? })
+            }
+            _ => None,
+        })
+    }
+
     /// The next column, a JSON document.
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> StoreResult<T> {
         self.parsed(|text| serde_json::from_str(text).ok())
     }
 
-    /// The same where the row may be missing from a join.
+    /// The same where it may be missing: in a row of a join, or in one from before the column.
     pub(super) fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> StoreResult<T> {
         if self.row.get_ref(self.next)? == ValueRef::Null {
             self.next += 1;

@@ -3,19 +3,23 @@
 //! many rows; one writes the log back.
 
 mod backup;
+mod browser;
 mod checkpoint;
 mod client;
 mod connection;
 mod convert;
 mod count;
 mod event;
+mod factor;
 mod key;
 mod liveness;
+mod logout;
 mod query;
 mod readers;
 mod revocation;
 mod session;
 mod standing;
+mod ticket;
 mod user;
 mod worker;
 
@@ -25,7 +29,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use countersign_wire::{ClientId, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, ClientId, Scope, SessionId, UserId};
 use rusqlite::Connection;
 use tokio::sync::Notify;
 
@@ -35,9 +39,10 @@ use self::readers::Readers;
 use self::revocation::{Change, Done};
 use self::worker::{BULK_DEADLINE, DEADLINE, Extent, Worker};
 use super::{
-    Added, Client, ClientFilter, Event, EventFilter, KeyRecord, Liveness, LivenessQuery, NewSession, Page,
-    Reason, Receipt, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
-    StoreError, StoreResult, Table, Target, User, UserChange, UserFilter,
+    Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
+    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, Page, Reason, Receipt,
+    RenewBrowserSession, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
+    StoreError, StoreResult, Table, Target, Ticket, User, UserChange, UserFilter,
 };
 use crate::time::Timestamp;
 
@@ -248,6 +253,133 @@ impl Store for SqliteStore {
     ) -> StoreResult<Option<Receipt>> {
         let what = change.clone();
         self.write_and_tell(move |conn| user::change(Change { conn, now, keep_until }, id, &what)).await
+    }
+
+    async fn remove_user(
+        &self,
+        id: UserId,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        self.write_and_tell(move |conn| user::remove(Change { conn, now, keep_until }, id)).await
+    }
+
+    async fn start_browser_session(&self, new: &NewBrowserSession) -> StoreResult<Option<BrowserStanding>> {
+        let new = new.clone();
+        self.note(move |conn| browser::start(conn, &new)).await
+    }
+
+    async fn renew_browser_session(
+        &self,
+        renew: &RenewBrowserSession,
+    ) -> StoreResult<Option<BrowserStanding>> {
+        let renew = renew.clone();
+        self.note(move |conn| browser::renew(conn, &renew)).await
+    }
+
+    async fn browser_session(&self, secret_hash: &[u8; 32]) -> StoreResult<Option<BrowserStanding>> {
+        self.read(|conn| browser::find(conn, secret_hash))
+    }
+
+    async fn browser_sessions(&self, user: UserId, now: Timestamp) -> StoreResult<Vec<BrowserStanding>> {
+        self.read(|conn| browser::list(conn, user, now))
+    }
+
+    async fn touch_browser_session(
+        &self,
+        id: BrowserSessionId,
+        network: &str,
+        agent: &str,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let (network, agent) = (network.to_owned(), agent.to_owned());
+        self.note(move |conn| browser::touch(conn, id, &network, &agent, now)).await
+    }
+
+    async fn end_browser_session(
+        &self,
+        id: BrowserSessionId,
+        reason: Reason,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        self.write_and_tell(move |conn| browser::end(Change { conn, now, keep_until }, id, reason)).await
+    }
+
+    async fn add_ticket(&self, ticket: &Ticket) -> StoreResult<Added> {
+        let ticket = ticket.clone();
+        self.note(move |conn| ticket::add(conn, &ticket)).await
+    }
+
+    async fn ticket(&self, hash: &[u8; 32]) -> StoreResult<Option<Ticket>> {
+        self.read(|conn| ticket::find(conn, hash))
+    }
+
+    async fn replace_ticket(&self, ticket: &Ticket, now: Timestamp) -> StoreResult<bool> {
+        let ticket = ticket.clone();
+        self.note(move |conn| ticket::replace(conn, &ticket, now)).await
+    }
+
+    async fn take_ticket(&self, hash: &[u8; 32], now: Timestamp) -> StoreResult<Option<Ticket>> {
+        let hash = *hash;
+        self.note(move |conn| ticket::take(conn, &hash, now)).await
+    }
+
+    async fn consent(&self, user: UserId, client: &ClientId) -> StoreResult<Option<Consent>> {
+        self.read(|conn| factor::consent(conn, user, client))
+    }
+
+    async fn consents(&self, user: UserId) -> StoreResult<Vec<Consent>> {
+        self.read(|conn| factor::consents(conn, user))
+    }
+
+    async fn grant_consent(
+        &self,
+        user: UserId,
+        client: &ClientId,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> StoreResult<()> {
+        let (client, scope) = (client.clone(), scope.clone());
+        self.note(move |conn| factor::grant(conn, user, &client, &scope, now)).await
+    }
+
+    async fn withdraw_consent(
+        &self,
+        user: UserId,
+        client: &ClientId,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> StoreResult<Option<Receipt>> {
+        let client = client.clone();
+        self.write_and_tell(move |conn| factor::withdraw(Change { conn, now, keep_until }, user, &client))
+            .await
+    }
+
+    async fn factors(&self, user: UserId) -> StoreResult<Vec<Factor>> {
+        self.read(|conn| factor::list(conn, user))
+    }
+
+    async fn use_factor(&self, used: &FactorUse) -> StoreResult<bool> {
+        let used = used.clone();
+        self.note(move |conn| factor::consume(conn, &used)).await
+    }
+
+    async fn due_logout_notices(
+        &self,
+        limit: u32,
+        now: Timestamp,
+        again_at: Timestamp,
+    ) -> StoreResult<Vec<LogoutNotice>> {
+        self.note(move |conn| logout::due(conn, limit, now, again_at)).await
+    }
+
+    async fn postpone_logout_notice(&self, session: SessionId, again_at: Timestamp) -> StoreResult<()> {
+        self.note(move |conn| logout::postpone(conn, session, again_at)).await
+    }
+
+    async fn finish_logout_notice(&self, session: SessionId) -> StoreResult<()> {
+        self.note(move |conn| logout::finish(conn, session)).await
     }
 
     async fn add_client(&self, client: &Client) -> StoreResult<Added> {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::convert::{Columns, collect, int};
 use super::count::{self, Before};
 use super::event::{self, Concerns};
-use super::standing;
+use super::{logout, standing};
 use crate::store::{EventKind, Reason, Receipt, RevocationEntry, StoreError, StoreResult, Target};
 use crate::time::Timestamp;
 
@@ -77,13 +77,33 @@ impl Change<'_> {
         if matches!(reason, Reason::Reuse | Reason::Lockstep) {
             event::add(self.conn, self.now, EventKind::Reuse, concerns, reason.sentence())?;
         }
+        let live = before.is_live(self.now);
+        if live {
+            // Who was told when a stamp ended it need not be told again.
+            logout::add(self.conn, id, session.user, &session.client, self.now)?;
+        }
         let number = self.log(&Target::Session(id), None, reason, concerns)?;
-        Ok(Done::ended(u64::from(before.is_live(self.now)), number))
+        Ok(Done::ended(u64::from(live), number))
+    }
+
+    /// Ends those of the sessions that are live, each with its log entry; the receipt has the last
+    /// one's number.
+    pub(super) fn end_live(&self, sessions: &[SessionId], reason: Reason) -> StoreResult<Receipt> {
+        let mut all = Done::NOTHING.receipt;
+        for id in sessions {
+            if standing::find(self.conn, *id)?.is_some_and(|standing| standing.is_live(self.now)) {
+                let Receipt { sessions_ended, number } = self.end_session(*id, reason)?.receipt;
+                all.sessions_ended += sessions_ended;
+                all.number = number.or(all.number);
+            }
+        }
+        Ok(all)
     }
 
     /// Moves the user's stamp on.
     pub(super) fn end_user(&self, id: UserId, reason: Reason) -> StoreResult<Done> {
         let sessions = count::of_user(self.conn, id, self.now)?;
+        logout::add_of_user(self.conn, id, self.now)?;
         let stamp: Option<i64> = self
             .conn
             .prepare_cached("UPDATE user SET stamp = stamp + 1 WHERE id = ?1 RETURNING stamp")?

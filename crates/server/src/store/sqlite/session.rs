@@ -7,6 +7,7 @@ use super::convert::{Columns, collect, int, json, millis};
 use super::event::{self, Concerns};
 use super::revocation::Change;
 use super::standing::{self, live_sessions_of_user};
+use super::{browser, ticket};
 use crate::store::{
     EventKind, NewSession, Reason, Recent, Replay, RotateSession, Standing, StartRefusal, Started,
     StoreError, StoreResult, Target,
@@ -120,6 +121,11 @@ pub(super) fn start(conn: &Connection, new: &NewSession) -> StoreResult<Started>
         Ok(stamp) => stamp,
         Err(refusal) => return Ok(Started::Refused(refusal)),
     };
+    if let Some(sign_in) = &new.sign_in
+        && !ticket::spend(conn, &sign_in.ticket, new.id, new.now)?
+    {
+        return Err(StoreError::Broken("a ticket that was good is not there".to_owned()));
+    }
     let displaced = displace(conn, new)?;
     insert(conn, new, user_stamp)?;
     let concerns = Concerns::session(new.id, new.user, &new.client);
@@ -144,6 +150,14 @@ fn gates_of_start(conn: &Connection, new: &NewSession) -> StoreResult<Result<i64
     let Some(serves) = client else { return Ok(Err(StartRefusal::Client)) };
     if serves.is_some() && serves != tenant {
         return Ok(Err(StartRefusal::Tenant));
+    }
+    if let Some(sign_in) = &new.sign_in {
+        if !ticket::is_good(conn, &sign_in.ticket, new.now)? {
+            return Ok(Err(StartRefusal::Ticket));
+        }
+        if !browser::admits(conn, sign_in.browser, new.user, new.now)? {
+            return Ok(Err(StartRefusal::Browser));
+        }
     }
     Ok(Ok(stamp))
 }
@@ -175,9 +189,9 @@ fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<(
         "INSERT INTO session (id, user_id, client_id, nonce_hash, user_stamp, born, generation,
                 key_number, rotated_at, idle_lifetime, idle_expires_at, expires_at, recent, replays,
                 lockstep_generation, lockstep_streak, scope, audience, device, network, agent,
-                remember, created_at, auth_time, acr, amr)
+                remember, created_at, auth_time, acr, amr, browser)
          VALUES (?1, ?2, ?3, ?4, ?5, (SELECT position FROM meta WHERE id = 1), 1,
-                ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0, ?12, ?13, ?14, ?15, ?16, ?17, ?7, ?18, ?19, ?20)",
+                ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0, ?12, ?13, ?14, ?15, ?16, ?17, ?7, ?18, ?19, ?20, ?21)",
     )?
     .execute(params![
         id,
@@ -199,7 +213,8 @@ fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<(
         new.remember,
         new.auth_time.0,
         new.acr,
-        json(&new.amr)?
+        json(&new.amr)?,
+        new.ends_with().map(|id| *id.0.as_bytes())
     ])?;
     Ok(())
 }

@@ -8,15 +8,13 @@ use rusqlite::{Connection, params};
 
 use super::convert::{Columns, first};
 use super::query::Query;
-use crate::store::{
-    Ended, Gates, Lockstep, Page, Reason, Recent, Session, SessionFilter, Standing, StoreResult, UserFacts,
-};
+use crate::store::{Gates, Lockstep, Page, Recent, Session, SessionFilter, Standing, StoreResult, UserFacts};
 use crate::time::Timestamp;
 
 /// The columns that [`standing`] reads, and where they come from.
 const SELECT: &str = "
 SELECT s.id, s.user_id, s.client_id, s.scope, s.audience, s.device, s.network, s.agent, s.remember,
-       s.created_at, s.auth_time, s.acr, s.amr, s.nonce_hash, s.user_stamp, s.born, s.generation,
+       s.created_at, s.auth_time, s.acr, s.amr, s.browser, s.nonce_hash, s.user_stamp, s.born, s.generation,
        s.key_number, s.retry_hash, s.rotated_at, s.idle_lifetime, s.idle_expires_at, s.expires_at,
        s.recent, s.replays, s.lockstep_generation, s.lockstep_streak, s.ended_at, s.ended_reason,
        c.enabled, c.revision, u.enabled, u.stamp, max(coalesce(c.cut, 0), coalesce(t.cut, 0), m.cut),
@@ -92,6 +90,7 @@ fn standing(mut row: Columns<'_, '_>) -> StoreResult<Standing> {
         auth_time: row.time()?,
         acr: row.take()?,
         amr: row.json()?,
+        browser: row.browser_if_set()?,
         nonce_hash: row.take()?,
         user_stamp: row.number()?,
         born: row.number()?,
@@ -105,12 +104,7 @@ fn standing(mut row: Columns<'_, '_>) -> StoreResult<Standing> {
         recent: row.bytes(Recent::decode_all)?,
         replays: row.take()?,
         lockstep: Lockstep { generation: row.take()?, streak: row.take()? },
-        ended: match (row.time_if_set()?, row.take::<Option<String>>()?) {
-            (Some(at), Some(reason)) => {
-                Some(Ended { at, reason: Reason::from_name(&reason).ok_or_else(|| row.wrong())? })
-            }
-            _ => None,
-        },
+        ended: row.ended()?,
     };
     let gates = Gates {
         client_enabled: row.take::<Option<bool>>()?.unwrap_or(false),

@@ -6,17 +6,24 @@ use rusqlite::{Connection, params};
 
 use super::convert::{Columns, first, int, json};
 use super::event::{self, Concerns};
+use super::factor;
 use super::query::Query;
 use super::revocation::{Change, Done};
-use crate::store::{Added, EventKind, Page, Receipt, StoreResult, User, UserChange, UserFilter};
+use crate::store::{Added, EventKind, Page, Reason, Receipt, StoreResult, User, UserChange, UserFilter};
+
+/// The columns that [`read`] reads, of a user `u`.
+macro_rules! columns {
+    () => {
+        "u.id, u.username, u.canonical, u.email, u.password_hash, u.enabled, u.stamp, u.tenant, u.roles,
+         u.created_at, u.profile"
+    };
+}
+
+pub(super) use columns;
 
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT id, username, canonical, email, password_hash, enabled, stamp, tenant, roles, created_at
-               FROM user ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), " FROM user u ", $rest)
     };
 }
 
@@ -25,8 +32,8 @@ pub(super) fn add(conn: &Connection, user: &User) -> StoreResult<Added> {
     let added = conn
         .prepare_cached(
             "INSERT INTO user (id, username, canonical, email, password_hash, enabled, stamp, tenant,
-                               roles, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+                               roles, created_at, profile)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             user.id.0.as_bytes(),
@@ -38,7 +45,8 @@ pub(super) fn add(conn: &Connection, user: &User) -> StoreResult<Added> {
             int(user.stamp),
             user.tenant,
             json(&user.roles)?,
-            user.created_at.0
+            user.created_at.0,
+            json(&user.profile)?
         ])?;
     Ok(if added == 0 { Added::Exists } else { Added::Yes })
 }
@@ -92,12 +100,41 @@ pub(super) fn change(change: Change<'_>, id: UserId, what: &UserChange) -> Store
         UserChange::Roles(roles) => conn
             .prepare_cached("UPDATE user SET roles = ?2 WHERE id = ?1")?
             .execute(params![key, json(roles)?])?,
+        UserChange::AddFactors(factors) => factor::add(conn, id, factors)?,
+        UserChange::RemoveFactors(ids) => factor::remove(conn, id, ids)?,
+        UserChange::Profile(email, profile) => conn
+            .prepare_cached("UPDATE user SET email = ?2, profile = ?3 WHERE id = ?1")?
+            .execute(params![key, email, json(profile)?])?,
         UserChange::SignOut => 0,
     };
     Ok(Some(done.receipt))
 }
 
+/// Removes a user. Its sessions stay to be told of, and are ended: their user is gone.
+pub(super) fn remove(change: Change<'_>, id: UserId) -> StoreResult<Option<Receipt>> {
+    let Change { conn, now, .. } = change;
+    if find(conn, id)?.is_none() {
+        return Ok(None);
+    }
+    event::add(conn, now, EventKind::Admin, Concerns::user(id), "the user was removed")?;
+    let done = change.end_user(id, Reason::UserRemoved)?;
+    for sql in [
+        "DELETE FROM browser_session WHERE user_id = ?1",
+        "DELETE FROM factor WHERE user_id = ?1",
+        "DELETE FROM consent WHERE user_id = ?1",
+        "DELETE FROM user WHERE id = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute(params![id.0.as_bytes()])?;
+    }
+    Ok(Some(done.receipt))
+}
+
 fn user(mut row: Columns<'_, '_>) -> StoreResult<User> {
+    read(&mut row)
+}
+
+/// The next columns of a row, which are [`columns`].
+pub(super) fn read(row: &mut Columns<'_, '_>) -> StoreResult<User> {
     Ok(User {
         id: row.user()?,
         username: row.take()?,
@@ -109,5 +146,6 @@ fn user(mut row: Columns<'_, '_>) -> StoreResult<User> {
         tenant: row.take()?,
         roles: row.json()?,
         created_at: row.time()?,
+        profile: row.json_or_default()?,
     })
 }
