@@ -1,67 +1,54 @@
-//! Pages that people see: compile-checked templates, one file each, no script.
+//! Pages that people see: compile-checked templates, one file each, in the languages of [`Lang`].
+//!
+//! A page is a plain view struct and a function that writes it out. Handlers fill the struct; nothing
+//! here knows of HTTP or of the store. Nothing is inline but the markup: one stylesheet and small
+//! scripts, which are [`assets`], so that the content security policy can stay
+//! `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'`.
+//! But for passkeys everything works without script.
 
-use askama::Template;
-
-use crate::flows::lifetimes::LifetimesDocument;
-
-#[derive(Template)]
-#[template(path = "lifetimes.html")]
-struct LifetimesPage<'a> {
-    document: &'a LifetimesDocument,
+/// Defines the function of a page: its name, template and view.
+macro_rules! page {
+    ($(#[$doc:meta])* $name:ident, $path:tt, $view:ty) => {
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// When a template cannot be written out, which is a bug.
+        pub fn $name(chrome: &$crate::pages::Chrome, view: &$view) -> Result<String, askama::Error> {
+            #[derive(askama::Template)]
+            #[template(path = $path)]
+            struct Page<'a> {
+                chrome: &'a $crate::pages::Chrome,
+                t: &'static $crate::pages::texts::Texts,
+                view: &'a $view,
+            }
+            askama::Template::render(&Page { chrome, t: chrome.lang.texts(), view })
+        }
+    };
 }
 
-/// The lifetimes page.
-///
-/// # Errors
-/// When a template cannot be written out, which is a bug.
-pub fn lifetimes(document: &LifetimesDocument) -> Result<String, askama::Error> {
-    LifetimesPage { document }.render()
-}
+pub mod assets;
+mod chrome;
+mod consent;
+mod error;
+mod form_post;
+mod lang;
+mod lifetimes;
+mod logout;
+mod sign_in;
+mod texts;
 
-/// Filters for the templates.
-mod filters {
-    #![expect(unreachable_pub, reason = "the filter macro makes public items")]
-
-    /// Seconds in words: `10 min`, `12 h`, `7 d`.
-    #[askama::filter_fn]
-    pub(super) fn span(seconds: &u64, _: &dyn askama::Values) -> askama::Result<String> {
-        Ok(super::span(*seconds))
-    }
-
-    /// As [`span`], or a dash for none.
-    #[askama::filter_fn]
-    pub(super) fn maybe_span(seconds: &Option<u64>, _: &dyn askama::Values) -> askama::Result<String> {
-        Ok(seconds.map_or_else(|| "\u{2013}".to_owned(), super::span))
-    }
-
-    /// The name of a value as JSON has it.
-    #[askama::filter_fn]
-    pub(super) fn name<T: serde::Serialize>(value: &T, _: &dyn askama::Values) -> askama::Result<String> {
-        Ok(serde_json::to_value(value)
-            .ok()
-            .and_then(|value| value.as_str().map(str::to_owned))
-            .unwrap_or_default())
-    }
-}
-
-/// Seconds in the largest unit that divides them.
-fn span(seconds: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(86_400, "d"), (3_600, "h"), (60, "min")];
-    UNITS
-        .iter()
-        .find(|(size, _)| seconds >= *size && seconds.is_multiple_of(*size))
-        .map_or_else(|| format!("{seconds} s"), |(size, unit)| format!("{} {unit}", seconds / size))
-}
+pub use chrome::{Accent, BRAND_CSS_PATH, Brand, Chrome, Flash, FlashKind, Link, PasskeyPrompt, brand_css};
+pub use consent::{Consent, ScopeLine, consent};
+pub use error::{ErrorPage, Fault, error};
+pub use form_post::{FormPost, form_post};
+pub use lang::Lang;
+pub use lifetimes::lifetimes;
+pub use logout::{LogoutConfirm, SignedOut, logout_confirm, signed_out};
+pub use sign_in::{
+    FactorProblem, SecondFactor, SecondFactorMethod, SignIn, SignInProblem, second_factor, sign_in,
+};
 
 #[cfg(test)]
-mod tests {
-    use super::span;
-
-    #[test]
-    fn spans_are_told_in_the_largest_whole_unit() {
-        assert_eq!(
-            [span(600), span(43_200), span(604_800), span(90), span(0)],
-            ["10 min", "12 h", "7 d", "90 s", "0 s"]
-        );
-    }
-}
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+// Shows times in the person's own time zone; without this script they are in UTC.
+const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+for (const element of document.querySelectorAll("time[datetime]")) {
+  const at = new Date(element.dateTime);
+  if (Number.isNaN(at.getTime())) continue;
+  element.title = element.textContent;
+  element.textContent = format.format(at);
+}
