@@ -26,9 +26,11 @@ macro_rules! page {
     };
 }
 
+mod account;
 pub mod assets;
 mod chrome;
 mod consent;
+mod device;
 mod error;
 mod form_post;
 mod lang;
@@ -37,8 +39,13 @@ mod logout;
 mod sign_in;
 mod texts;
 
+pub use account::{
+    Account, AccountActions, ApplicationRow, BrowserRow, EndedRow, Notice, PasskeyRow, PasswordProblem,
+    PermissionRow, RecoveryCodes, TotpEnrol, account, recovery_codes, totp_enrol,
+};
 pub use chrome::{Accent, BRAND_CSS_PATH, Brand, Chrome, Flash, FlashKind, Link, PasskeyPrompt, brand_css};
 pub use consent::{Consent, ScopeLine, consent};
+pub use device::{Device, DeviceConfirm, DeviceDone, DeviceProblem, device, device_confirm, device_done};
 pub use error::{ErrorPage, Fault, error};
 pub use form_post::{FormPost, form_post};
 pub use lang::Lang;

@@ -2,6 +2,7 @@
 //! put what it likes there.
 
 use super::*;
+use crate::time::Timestamp;
 
 /// A page's name and the page.
 pub(crate) type Sample = (&'static str, Result<String, askama::Error>);
@@ -28,6 +29,8 @@ pub(crate) fn chrome(lang: Lang, x: &dyn Fn(&str) -> String) -> Chrome {
 pub(crate) fn all(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     let mut all = sign_in_pages(lang, x);
     all.extend(oauth_pages(lang, x));
+    all.extend(device_pages(lang, x));
+    all.extend(account_pages(lang, x));
     all
 }
 
@@ -136,3 +139,126 @@ fn oauth_pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     }));
     pages
 }
+
+fn device_pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
+    let chrome = chrome(lang, x);
+    let empty = Device { action: x("/device"), csrf: x("csrf-token"), ..Device::default() };
+    let wrong = Device { user_code: x("WDJB-MJHT"), problem: Some(DeviceProblem::Unknown), ..empty.clone() };
+    let confirm = DeviceConfirm {
+        action: x("/device/confirm"),
+        csrf: x("csrf-token"),
+        client: x("Northwind TV"),
+        user_code: x("WDJB-MJHT"),
+        place: Some(x("Hamburg, 203.0.113.0/24")),
+        scopes: scopes(lang, x),
+    };
+    let done = |allowed| DeviceDone { allowed, client: x("Northwind TV") };
+    vec![
+        ("device", device(&chrome, &empty)),
+        ("device_wrong", device(&chrome, &wrong)),
+        ("device_confirm", device_confirm(&chrome, &confirm)),
+        ("device_allowed", device_done(&chrome, &done(true))),
+        ("device_denied", device_done(&chrome, &done(false))),
+    ]
+}
+
+/// Some time in November 2026, and minutes later.
+pub(super) fn at(minutes: i64) -> Timestamp {
+    Timestamp(1_795_420_800_000 + minutes * 60_000)
+}
+
+fn account_pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
+    let chrome = chrome(lang, x);
+    let actions = AccountActions {
+        end_browser: x("/account/browsers/end"),
+        end_session: x("/account/sessions/end"),
+        end_others: x("/account/others/end"),
+        change_password: x("/account/password"),
+        add_totp: x("/account/totp"),
+        remove_totp: x("/account/totp/remove"),
+        remove_passkey: x("/account/passkeys/remove"),
+        new_recovery_codes: x("/account/recovery-codes"),
+        withdraw: x("/account/permissions/withdraw"),
+    };
+    let browser = |id: &str, device: &str, network: &str, current| BrowserRow {
+        id: x(id),
+        device: x(device),
+        network: Some(x(network)),
+        first_seen: at(-9000),
+        last_seen: at(if current { 0 } else { -400 }),
+        current,
+    };
+    let session = |id: &str, client: &str, device: &str, ended| ApplicationRow {
+        id: x(id),
+        client: x(client),
+        device: Some(x(device)),
+        network: Some(x("203.0.113.0/24")),
+        first_seen: at(-8000),
+        last_seen: at(-15),
+        scopes: vec![x("openid"), x("mail:send")],
+        ended,
+    };
+    let why = "A refresh token of this session was used twice, so somebody else had a copy of it.";
+    let stolen = EndedRow { why: x(why), at: at(-40), alarming: true };
+    let signed_out = EndedRow { why: x("You signed out."), at: at(-900), alarming: false };
+    let full = Account {
+        csrf: x("csrf-token"),
+        actions,
+        flash: Some(Notice::PasswordChanged(3).flash(lang)),
+        username: x("mara"),
+        browsers: vec![
+            browser("b1", "Firefox on Linux", "203.0.113.0/24", true),
+            browser("b2", "Safari on an iPhone", "198.51.100.0/24", false),
+        ],
+        applications: vec![
+            session("s1", "Northwind Mail", "Mara's laptop", None),
+            session("s2", "Northwind Files", "Pixel 9", Some(stolen)),
+            session("s3", "Northwind Mail", "Library PC", Some(signed_out)),
+        ],
+        password_min: 12,
+        password_problem: None,
+        totp_since: Some(at(-5000)),
+        passkeys: vec![
+            PasskeyRow { id: x("p1"), label: x("Laptop"), added: at(-4000), last_used: Some(at(-10)) },
+            PasskeyRow { id: x("p2"), label: x("Blue key"), added: at(-3000), last_used: None },
+        ],
+        add_passkey: passkey(x),
+        recovery_left: Some(7),
+        permissions: vec![PermissionRow {
+            id: x("mail"),
+            client: x("Northwind Mail"),
+            scopes: scopes(lang, x),
+            since: at(-8000),
+        }],
+    };
+    let new = Account {
+        flash: Some(Flash { kind: FlashKind::Failed, text: x("No.") }),
+        applications: Vec::new(),
+        permissions: Vec::new(),
+        passkeys: Vec::new(),
+        totp_since: None,
+        recovery_left: None,
+        password_problem: Some(PasswordProblem::WrongCurrent),
+        ..full.clone()
+    };
+    let enrol = TotpEnrol {
+        action: x("/account/totp/confirm"),
+        csrf: x("csrf-token"),
+        qr_svg: QR.to_owned(),
+        secret: x("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"),
+        wrong: true,
+        cancel_url: x("/account"),
+    };
+    let codes = RecoveryCodes {
+        codes: (0..10).map(|number| x(&format!("k7qm-{number}f3x"))).collect(),
+        continue_url: x("/account"),
+    };
+    vec![
+        ("account", account(&chrome, &full)),
+        ("account_new", account(&chrome, &new)),
+        ("totp_enrol", totp_enrol(&chrome, &enrol)),
+        ("recovery_codes", recovery_codes(&chrome, &codes)),
+    ]
+}
+
+const QR: &str = "<svg viewBox=\"0 0 4 4\"><path d=\"M0 0h1v1H0zM2 0h1v1H2zM1 1h1v2H1zM3 2h1v2H3z\"/></svg>";

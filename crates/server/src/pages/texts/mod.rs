@@ -16,6 +16,8 @@ macro_rules! texts {
     };
 }
 
+mod account;
+mod device;
 mod oauth;
 mod shell;
 mod sign_in;
@@ -30,6 +32,10 @@ pub(super) struct Texts {
     pub(super) form_post: oauth::FormPost,
     pub(super) logout: oauth::Logout,
     pub(super) error: shell::Error,
+    pub(super) codes: account::Codes,
+    pub(super) enrol: account::Enrol,
+    pub(super) account: account::Account,
+    pub(super) device: device::Device,
 }
 
 impl Texts {
@@ -41,6 +47,10 @@ impl Texts {
         form_post: oauth::FormPost::EN,
         logout: oauth::Logout::EN,
         error: shell::Error::EN,
+        codes: account::Codes::EN,
+        enrol: account::Enrol::EN,
+        account: account::Account::EN,
+        device: device::Device::EN,
     };
     pub(super) const DE: Self = Self {
         shell: shell::Shell::DE,
@@ -50,5 +60,9 @@ impl Texts {
         form_post: oauth::FormPost::DE,
         logout: oauth::Logout::DE,
         error: shell::Error::DE,
+        codes: account::Codes::DE,
+        enrol: account::Enrol::DE,
+        account: account::Account::DE,
+        device: device::Device::DE,
     };
 }
