@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::factors::passkey::Passkeys;
 use crate::flows::clients::Clients;
 use crate::flows::policy::{MAX_ACCESS, Policy};
 use crate::keys::{Keys, KeysError};
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::store::{ClientFilter, Page, Store, StoreError, StoreResult};
+use crate::throttle::Throttle;
 use crate::time::{Clock, Timestamp};
 
 /// Everything that a request needs.
@@ -27,6 +29,10 @@ pub struct App {
     pub clients: Clients,
     /// The password pool.
     pub passwords: Passwords,
+    /// Passkeys, where the issuer's host can have them.
+    pub passkeys: Option<Passkeys>,
+    /// Who guesses too much.
+    pub throttle: Throttle,
     /// The counters.
     pub metrics: Arc<Metrics>,
     longest_access: AtomicU64,
@@ -44,6 +50,7 @@ impl App {
         clock: Arc<dyn Clock>,
         policy: Policy,
         passwords: Passwords,
+        passkeys: Option<Passkeys>,
         metrics: Arc<Metrics>,
     ) -> StoreResult<Arc<Self>> {
         let app = Arc::new(Self {
@@ -53,6 +60,8 @@ impl App {
             clock,
             policy,
             passwords,
+            passkeys,
+            throttle: Throttle::default(),
             metrics,
             longest_access: AtomicU64::new(0),
             origins: RwLock::default(),

@@ -93,6 +93,10 @@ pub struct Settings {
     pub keys: KeySettings,
     /// `max-age` of the JWKS answer.
     pub jwks_max_age: Duration,
+    /// Signing in.
+    pub sign_in: SignInSettings,
+    /// How pages look.
+    pub brand: BrandSettings,
     /// Limits on requests and on the work done for them.
     pub limits: Limits,
     effective: Vec<EffectiveValue>,
@@ -123,6 +127,34 @@ pub struct RotationSettings {
     pub overlap: Duration,
     /// Consecutive generations with a replay from another place that count as theft.
     pub lockstep_threshold: u32,
+}
+
+/// How long browsers stay signed in, and what wants a recent authentication.
+#[derive(Debug, Clone)]
+pub struct SignInSettings {
+    /// Unused.
+    pub idle: Duration,
+    /// At most.
+    pub absolute: Duration,
+    /// Unused, when the user asked to be remembered.
+    pub remember_idle: Duration,
+    /// At most, when the user asked to be remembered.
+    pub remember_absolute: Duration,
+    /// What is granted only soon after an authentication.
+    pub sensitive_scopes: Vec<String>,
+    /// How soon that is.
+    pub sensitive_max_age: Duration,
+}
+
+/// How pages look, as the operator wants it: checked texts.
+#[derive(Debug, Clone)]
+pub struct BrandSettings {
+    /// The name at the head of each page.
+    pub name: String,
+    /// The logo: a path on our host or a `data:` URL.
+    pub logo: Option<String>,
+    /// The colour, `#rrggbb`.
+    pub accent: Option<String>,
 }
 
 /// The life cycle of signing keys.

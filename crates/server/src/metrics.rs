@@ -16,7 +16,7 @@ use countersign_wire::Algorithm;
 use std::sync::atomic::AtomicU64;
 
 pub use http::{HttpMetrics, RouteMetrics};
-pub use labels::{GrantLabel, Label, RefreshOutcome, StoreFailure, TokenOutcome};
+pub use labels::{GrantLabel, Label, RefreshOutcome, SignInOutcome, StoreFailure, TokenOutcome};
 
 use labels::{Active, TargetLabel};
 
@@ -30,6 +30,7 @@ pub struct Metrics {
     refreshes: Counters<RefreshOutcome>,
     token_requests: Vec<Counters<TokenOutcome>>,
     revocations: Counters<TargetLabel>,
+    sign_ins: Counters<SignInOutcome>,
     introspections: Counters<Active>,
     store_errors: Counters<StoreFailure>,
     revocation_log_position: Gauge,
@@ -49,6 +50,8 @@ impl Metrics {
         let token_requests = register_token_requests(&mut registry);
         let revocations =
             Counters::register(&mut registry, "countersign_revocations", "Revocations by what they ended.");
+        let sign_ins =
+            Counters::register(&mut registry, "countersign_sign_ins", "Sign-ins of people by outcome.");
         let introspections =
             Counters::register(&mut registry, "countersign_introspections", "Introspections by answer.");
         let store_errors =
@@ -81,6 +84,7 @@ impl Metrics {
             refreshes,
             token_requests,
             revocations,
+            sign_ins,
             introspections,
             store_errors,
             revocation_log_position,
@@ -104,6 +108,11 @@ impl Metrics {
     /// Counts a revocation.
     pub fn revocation(&self, target: &Target) {
         self.revocations.inc(TargetLabel::of(target));
+    }
+
+    /// Counts a sign-in.
+    pub fn sign_in(&self, outcome: SignInOutcome) {
+        self.sign_ins.inc(outcome);
     }
 
     /// Counts an introspection.

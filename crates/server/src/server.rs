@@ -12,8 +12,10 @@ use tokio::net::{TcpListener, UnixListener};
 
 use crate::app::App;
 use crate::config::{self, Database, Settings};
-use crate::flows::policy::Policy;
-use crate::flows::policy::{KindLifetimes, Lifetimes, MAX_ABSOLUTE, MAX_LONG_ACCESS};
+use crate::factors::passkey::Passkeys;
+use crate::flows::policy::{
+    BrowserLifetimes, KindLifetimes, Lifetimes, MAX_ABSOLUTE, MAX_LONG_ACCESS, Policy, Sensitive, SignInPolicy,
+};
 use crate::http::layers::{self, Observer};
 use crate::http::listen::{self, Listener};
 use crate::http::shutdown::Shutdown;
@@ -82,7 +84,9 @@ pub async fn open(settings: &Settings) -> Result<Opened, ServerError> {
         .await
         .map_err(|error| ServerError::new("the keys could not be opened", error))?;
     let passwords = Passwords::new(settings.limits.password_threads, settings.limits.password_queue);
-    let app = App::new(store, keys, clock, policy(settings), passwords, Arc::new(Metrics::new()))
+    let passkeys = Passkeys::new(&settings.issuer, &settings.brand.name)
+        .map_err(|error| ServerError::new("passkeys could not be set up", error))?;
+    let app = App::new(store, keys, clock, policy(settings), passwords, passkeys, Arc::new(Metrics::new()))
         .await
         .map_err(|error| ServerError::new("the store could not be read", error))?;
     Ok(Opened { app, _lock: lock })
@@ -200,6 +204,17 @@ async fn kek_of_file(path: &Path, store: &dyn Store) -> Result<KeyEncryptionKey,
 
 /// What the settings decide, as the flows need it.
 pub fn policy(settings: &Settings) -> Policy {
+        sign_in: SignInPolicy {
+            session: BrowserLifetimes { idle: settings.sign_in.idle, absolute: settings.sign_in.absolute },
+            remembered: BrowserLifetimes {
+                idle: settings.sign_in.remember_idle,
+                absolute: settings.sign_in.remember_absolute,
+            },
+            sensitive: Sensitive {
+                scopes: settings.sign_in.sensitive_scopes.clone(),
+                max_age: settings.sign_in.sensitive_max_age,
+            },
+        },
     Policy {
         issuer: settings.issuer.clone(),
         signing_algorithm: settings.signing_algorithm,

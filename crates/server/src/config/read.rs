@@ -2,12 +2,13 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use countersign_wire::AdminToken;
+use countersign_wire::{AdminToken, Scope};
 use zeroize::Zeroizing;
 
 use super::{
-    Complaint, Complaints, Database, EffectiveValue, KeyEncryptionKey, KeySettings, KindLifetimes, Lifetimes,
-    Limits, LogFormat, LogSettings, Network, Origin, RefreshLifetimes, RotationSettings, Settings,
+    BrandSettings, Complaint, Complaints, Database, EffectiveValue, KeyEncryptionKey, KeySettings,
+    KindLifetimes, Lifetimes, Limits, LogFormat, LogSettings, Network, Origin, RefreshLifetimes,
+    RotationSettings, Settings, SignInSettings,
     keys::{self, DefaultValue, Kind, MIN_ADMIN_TOKEN_LEN, keys},
     sources::{Sources, label},
     url::{check_issuer, default_issuer, is_collector, is_origin},
@@ -66,6 +67,24 @@ impl Settings {
                 publish_ahead: read.duration("keys.publish_ahead"),
             },
             jwks_max_age: read.duration("jwks_max_age"),
+            sign_in: SignInSettings {
+                idle: read.duration("sign_in.idle"),
+                absolute: read.duration("sign_in.absolute"),
+                remember_idle: read.duration("sign_in.remember_idle"),
+                remember_absolute: read.duration("sign_in.remember_absolute"),
+                sensitive_scopes: read.list("sign_in.sensitive_scopes", |entry| {
+                    match entry.parse::<Scope>() {
+                        Ok(scope) if !scope.is_empty() && !entry.contains(' ') => Ok(entry.to_owned()),
+                        _ => Err(format!("{entry:?} is not a scope token")),
+                    }
+                }),
+                sensitive_max_age: read.duration("sign_in.sensitive_max_age"),
+            },
+            brand: BrandSettings {
+                name: read.text("brand.name").to_string(),
+                logo: read.parsed("brand.logo", |text| is_logo(text).then(|| text.to_owned())),
+                accent: read.parsed("brand.accent", |text| is_colour(text).then(|| text.to_owned())),
+            },
             limits: read.limits(),
             effective: read.effective(),
         };
@@ -101,6 +120,17 @@ impl Settings {
             read.complain("keys.rotate_every", problem, "make it longer".to_owned());
         }
     }
+}
+
+/// What the pages' content security policy lets a browser load: from our own host, or in the page.
+fn is_logo(text: &str) -> bool {
+    (text.starts_with('/') && !text.starts_with("//") && !text.contains('\\'))
+        || text.starts_with("data:image/")
+}
+
+fn is_colour(text: &str) -> bool {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// Reads keys one by one and collects what is wrong with them.

@@ -2,6 +2,7 @@
 //! below. Flows know the store and the keys, and nothing of HTTP.
 
 pub mod access;
+pub mod account;
 pub mod authorize;
 pub mod bearer;
 pub mod browser;

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use countersign_wire::{Algorithm, ServerMetadata};
+use countersign_wire::{Algorithm, DEVICE_CODE_GRANT, ProviderMetadata, ServerMetadata};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::Public;
+use crate::flows::browser::ACR_VALUES;
+use crate::flows::userinfo;
+use crate::pages::Lang;
 
 /// How long a client may keep the metadata, in seconds.
 const METADATA_MAX_AGE: &str = "public, max-age=300";
@@ -16,6 +19,12 @@ const METADATA_MAX_AGE: &str = "public, max-age=300";
 /// `GET /.well-known/oauth-authorization-server`.
 pub async fn metadata(State(public): State<Arc<Public>>) -> Response {
     let document = Json(document(&public.app.policy.issuer));
+    ([(header::CACHE_CONTROL, METADATA_MAX_AGE)], document).into_response()
+}
+
+/// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 4).
+pub async fn provider(State(public): State<Arc<Public>>) -> Response {
+    let document = Json(provider_document(&public.app.policy.issuer));
     ([(header::CACHE_CONTROL, METADATA_MAX_AGE)], document).into_response()
 }
 
@@ -48,13 +57,49 @@ pub fn document(issuer: &str) -> ServerMetadata {
         jwks_uri: at("/.well-known/jwks.json"),
         revocation_endpoint: at("/oauth/revoke"),
         introspection_endpoint: at("/oauth/introspect"),
-        response_types_supported: Vec::new(),
-        grant_types_supported: vec!["refresh_token", "client_credentials"],
+        authorization_endpoint: at("/oauth/authorize"),
+        pushed_authorization_request_endpoint: at("/oauth/par"),
+        device_authorization_endpoint: at("/oauth/device_authorization"),
+        response_types_supported: vec!["code"],
+        response_modes_supported: vec!["query", "form_post"],
+        code_challenge_methods_supported: vec!["S256"],
+        authorization_response_iss_parameter_supported: true,
+        require_pushed_authorization_requests: false,
+        scopes_supported: userinfo::scopes(),
+        grant_types_supported: vec![
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            DEVICE_CODE_GRANT,
+        ],
         token_endpoint_auth_methods_supported: all_methods.clone(),
         revocation_endpoint_auth_methods_supported: all_methods,
         introspection_endpoint_auth_methods_supported: secret_methods,
         service_documentation: at("/docs/lifetimes"),
         access_token_signing_alg_values_supported: Algorithm::ALL.to_vec(),
         countersign_lifetimes_uri: at("/docs/lifetimes.json"),
+    }
+}
+
+/// The same with what OpenID Connect adds.
+pub fn provider_document(issuer: &str) -> ProviderMetadata {
+    let at = |path: &str| format!("{issuer}{path}");
+    let about_the_token = ["iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash"];
+    ProviderMetadata {
+        server: document(issuer),
+        userinfo_endpoint: at("/oauth/userinfo"),
+        end_session_endpoint: at("/oauth/logout"),
+        subject_types_supported: vec!["public"],
+        id_token_signing_alg_values_supported: Algorithm::ALL.to_vec(),
+        acr_values_supported: ACR_VALUES.to_vec(),
+        claims_supported: about_the_token.into_iter().chain(userinfo::claims()).collect(),
+        claim_types_supported: vec!["normal"],
+        claims_parameter_supported: false,
+        request_parameter_supported: false,
+        request_uri_parameter_supported: false,
+        prompt_values_supported: vec!["none", "login", "consent", "select_account"],
+        ui_locales_supported: Lang::ALL.iter().map(|lang| lang.tag()).collect(),
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
     }
 }

@@ -36,7 +36,7 @@ use http::HeaderValue;
 
 use crate::app::App;
 use crate::config::{Limits, Network, Settings};
-use crate::pages::{Brand, Chrome, Lang};
+use crate::pages::{Accent, Brand, Chrome, Lang};
 
 /// What the public endpoints know.
 pub struct Public {
@@ -110,7 +110,12 @@ impl Public {
             jwks_cache_control: HeaderValue::from_str(&max_age)
                 .unwrap_or_else(|_| HeaderValue::from_static("no-cache")),
             links: Links::new(&settings.issuer),
-            brand: settings.brand.clone(),
+            brand: Brand {
+                name: settings.brand.name.clone(),
+                logo_url: settings.brand.logo.clone(),
+                accent: settings.brand.accent.as_deref().and_then(Accent::parse),
+                ..Brand::default()
+            },
         }
     }
 }

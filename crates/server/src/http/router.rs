@@ -10,7 +10,10 @@ use countersign_wire::AdminToken;
 use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::{Public, admin, demo, health, introspect, leaked, lifetimes, metadata, revoke, token};
+use super::{
+    Public, admin, assets, authorize, consent, demo, device, health, introspect, leaked, lifetimes, logout,
+    metadata, par, revoke, sign_in, token, userinfo,
+};
 use crate::app::App;
 use crate::config::Limits;
 
@@ -20,6 +23,20 @@ pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
         .route("/oauth/introspect", post(introspect::introspection))
         .route("/leaked-tokens", post(leaked::report))
         .route("/docs/lifetimes", get(lifetimes::page))
+        .route("/oauth/authorize", get(authorize::authorize).post(authorize::authorize))
+        .route("/oauth/authorize/continue", get(authorize::resume))
+        .route("/oauth/par", post(par::push))
+        .route("/oauth/device_authorization", post(device::begin))
+        .route("/oauth/logout", get(logout::logout).post(logout::logout))
+        .route("/signin", get(sign_in::show).post(sign_in::submit))
+        .route("/signin/confirm", get(sign_in::show_confirm).post(sign_in::submit))
+        .route("/signin/factor", get(sign_in::show_factor).post(sign_in::submit_factor))
+        .route("/signin/factor/passkey", post(sign_in::submit_factor_passkey))
+        .route("/signin/passkey", post(sign_in::submit_passkey))
+        .route("/consent", get(consent::show).post(consent::submit))
+        .route("/device", get(device::show).post(device::submit))
+        .route("/assets/brand.css", get(assets::brand))
+        .route("/assets/{name}", get(assets::asset))
         .merge(for_registered_origins(&public))
         .merge(for_every_origin())
         .with_state(public.clone())
@@ -39,7 +56,7 @@ fn for_registered_origins(public: &Arc<Public>) -> Router<Arc<Public>> {
     });
     let cors = CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::POST])
+        .allow_methods([Method::GET, Method::POST])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
@@ -50,6 +67,7 @@ fn for_registered_origins(public: &Arc<Public>) -> Router<Arc<Public>> {
     Router::new()
         .route("/oauth/token", post(token::token))
         .route("/oauth/revoke", post(revoke::revoke))
+        .route("/oauth/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
         .layer(cors)
 }
 
@@ -58,6 +76,7 @@ fn for_every_origin() -> Router<Arc<Public>> {
     let cors = CorsLayer::new().allow_origin(tower_http::cors::Any).allow_methods([Method::GET]);
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
+        .route("/.well-known/openid-configuration", get(metadata::provider))
         .route("/.well-known/jwks.json", get(metadata::jwks))
         .route("/docs/lifetimes.json", get(lifetimes::document))
         .layer(cors)

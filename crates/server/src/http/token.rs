@@ -12,7 +12,7 @@ use super::Public;
 use super::error::OAuthError;
 use super::request::{self, Accepts, OAuthRequest};
 use crate::flows::refresh::{Outcome, RefreshRequest};
-use crate::flows::{FlowError, Refusal, client_credentials, refresh};
+use crate::flows::{FlowError, Refusal, client_credentials, codes, device, refresh};
 use crate::metrics::{GrantLabel, RefreshOutcome, TokenOutcome};
 use crate::time::Timestamp;
 
@@ -60,6 +60,16 @@ async fn answer(
                 now,
             );
             (GrantLabel::ClientCredentials, answer.await)
+        }
+        Grant::AuthorizationCode(code) => {
+            let origin = request.origin(public);
+            let answer =
+                codes::exchange(app, &request.credentials, &code, &parsed.resources, origin, now);
+            (GrantLabel::AuthorizationCode, answer.await)
+        }
+        Grant::DeviceCode(code) => {
+            let answer = device::poll(app, &request.credentials, &code, request.origin(public), now);
+            (GrantLabel::DeviceCode, answer.await)
         }
         Grant::RefreshToken(token) => {
             let idempotency_key = match idempotency_key(&request.headers) {

@@ -51,12 +51,23 @@ labels! {
         /// Any other refusal.
         Refused = "refused",
     }
+    /// What came of a sign-in.
+    pub SignInOutcome = "outcome" {
+        /// A person signed in.
+        SignedIn = "signed_in",
+        /// Something was wrong.
+        Refused = "refused",
+    }
     /// The grant of a token request.
     pub GrantLabel = "grant" {
         /// RFC 6749 section 6.
         RefreshToken = "refresh_token",
         /// RFC 6749 section 4.4.
         ClientCredentials = "client_credentials",
+        /// OAuth 2.1 section 4.1.3.
+        AuthorizationCode = "authorization_code",
+        /// RFC 8628 section 3.4.
+        DeviceCode = "device_code",
         /// None that is known.
         Other = "other",
     }

@@ -21,12 +21,22 @@ pub enum EventKind {
     Refused,
     /// A user, client or key was added or changed.
     Admin,
+    /// A person signed in with us.
+    SignIn,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Start, Self::Replay, Self::Network, Self::Reuse, Self::End, Self::Refused, Self::Admin];
+    pub const ALL: [Self; 8] = [
+        Self::Start,
+        Self::Replay,
+        Self::Network,
+        Self::Reuse,
+        Self::End,
+        Self::Refused,
+        Self::Admin,
+        Self::SignIn,
+    ];
 
     /// The name as it is stored and shown.
     pub fn as_str(self) -> &'static str {
@@ -38,6 +48,7 @@ impl EventKind {
             Self::End => "end",
             Self::Refused => "refused",
             Self::Admin => "admin",
+            Self::SignIn => "sign_in",
         }
     }
 

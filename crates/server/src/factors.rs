@@ -1,0 +1,4 @@
+//! What a person shows beside a password: one file per kind, each without store and HTTP.
+
+pub mod recovery;
+pub mod totp;
