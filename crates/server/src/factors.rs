@@ -1,4 +1,5 @@
 //! What a person shows beside a password: one file per kind, each without store and HTTP.
 
+pub mod passkey;
 pub mod recovery;
 pub mod totp;

@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::config::{self, Database, Settings};
 use crate::factors::passkey::Passkeys;
 use crate::flows::policy::{
-    BrowserLifetimes, KindLifetimes, Lifetimes, MAX_ABSOLUTE, MAX_LONG_ACCESS, Policy, Sensitive, SignInPolicy,
+    BrowserLifetimes, KindLifetimes, Lifetimes, MAX_ABSOLUTE, MAX_LONG_ACCESS, Policy, Sensitive,
+    SignInPolicy,
 };
 use crate::http::layers::{self, Observer};
 use crate::http::listen::{self, Listener};
@@ -204,6 +205,7 @@ async fn kek_of_file(path: &Path, store: &dyn Store) -> Result<KeyEncryptionKey,
 
 /// What the settings decide, as the flows need it.
 pub fn policy(settings: &Settings) -> Policy {
+    Policy {
         sign_in: SignInPolicy {
             session: BrowserLifetimes { idle: settings.sign_in.idle, absolute: settings.sign_in.absolute },
             remembered: BrowserLifetimes {
@@ -215,7 +217,6 @@ pub fn policy(settings: &Settings) -> Policy {
                 max_age: settings.sign_in.sensitive_max_age,
             },
         },
-    Policy {
         issuer: settings.issuer.clone(),
         signing_algorithm: settings.signing_algorithm,
         lifetimes: KindLifetimes {

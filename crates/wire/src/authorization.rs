@@ -199,7 +199,8 @@ mod tests {
         assert_eq!(with("nonce", &"n".repeat(513)), ErrorCode::InvalidRequest);
         assert_eq!(with("code_challenge", "abc"), ErrorCode::InvalidRequest);
         assert_eq!(with("code_challenge_method", "S256"), ErrorCode::InvalidRequest);
-        let plain = [("response_type", "code"), ("code_challenge", "abc"), ("code_challenge_method", "plain")];
+        let plain =
+            [("response_type", "code"), ("code_challenge", "abc"), ("code_challenge_method", "plain")];
         assert_eq!(parse(&plain).unwrap_err(), ErrorCode::InvalidRequest);
     }
 }

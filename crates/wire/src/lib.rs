@@ -24,7 +24,7 @@ pub use metadata::{ProviderMetadata, ServerMetadata};
 pub use parameters::{Parameters, ParametersError};
 pub use scope::{InvalidScope, Scope};
 pub use secret::{
-    AccessToken, AdminToken, AuthorizationCode, BrowserSecret, ClientSecret, CodeVerifier, DeviceCode, IdToken,
-    IdempotencyKey, LogoutToken, Password, RefreshToken, RequestUri, UserCode,
+    AccessToken, AdminToken, AuthorizationCode, BrowserSecret, ClientSecret, CodeVerifier, DeviceCode,
+    IdToken, IdempotencyKey, LogoutToken, Password, RefreshToken, RequestUri, UserCode,
 };
 pub use token::{CodeGrant, DEVICE_CODE_GRANT, Grant, TokenAnswer, TokenRequest};

@@ -318,12 +318,7 @@ const KEYS: &[Key] = &[
         "",
         "Scopes that are granted only soon after an authentication, however long the user is remembered.",
     ),
-    key(
-        "sign_in.sensitive_max_age",
-        Kind::Duration { min: 30, max: DAY },
-        "10m",
-        "How soon that is.",
-    ),
+    key("sign_in.sensitive_max_age", Kind::Duration { min: 30, max: DAY }, "10m", "How soon that is."),
     key("brand.name", Kind::Text("a name"), "Countersign", "The name at the head of each page."),
     Key {
         name: "brand.logo",

@@ -37,7 +37,8 @@ impl RecoveryCode {
 
     /// In groups, to be shown.
     pub fn expose(&self) -> String {
-        let groups: Vec<_> = self.0.as_bytes().chunks(GROUP).filter_map(|g| std::str::from_utf8(g).ok()).collect();
+        let groups: Vec<_> =
+            self.0.as_bytes().chunks(GROUP).filter_map(|g| std::str::from_utf8(g).ok()).collect();
         groups.join("-")
     }
 
@@ -64,7 +65,9 @@ mod tests {
             let code = RecoveryCode::random();
             let shown = code.expose();
             assert_eq!(shown.len(), 19, "{shown}");
-            for typed in [shown.clone(), shown.to_lowercase(), shown.replace('-', " "), shown.replace('-', "")] {
+            for typed in
+                [shown.clone(), shown.to_lowercase(), shown.replace('-', " "), shown.replace('-', "")]
+            {
                 assert_eq!(RecoveryCode::typed(&typed).unwrap().hash(), code.hash());
             }
         }

@@ -88,12 +88,7 @@ pub async fn client_name(app: &App, client: &ClientId) -> FlowResult<String> {
 ///
 /// # Errors
 /// The store's silence.
-pub async fn end_browser(
-    app: &App,
-    user: UserId,
-    id: BrowserSessionId,
-    now: Timestamp,
-) -> FlowResult<bool> {
+pub async fn end_browser(app: &App, user: UserId, id: BrowserSessionId, now: Timestamp) -> FlowResult<bool> {
     let own = app.store.browser_sessions(user, now).await?;
     if !own.iter().any(|standing| standing.session.id == id) {
         return Ok(false);

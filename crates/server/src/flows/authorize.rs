@@ -149,6 +149,32 @@ pub async fn begin(
     next(app, interaction, None, Some(&client), browser, now).await
 }
 
+/// Keeps a request that came as a form until the browser has come back with its session.
+///
+/// # Errors
+/// The store's silence; every refusal is a [`Step`].
+pub async fn park(
+    app: &App,
+    pairs: Vec<(String, String)>,
+    binding: &str,
+    now: Timestamp,
+) -> FlowResult<Step> {
+    let (_, asked) = match request::read(app, pairs, now).await? {
+        Ok(read) => read,
+        Err(request::Refused::Page(why)) => return Ok(Step::Unanswerable(why)),
+        Err(request::Refused::Answer(answer)) => return Ok(Step::Answer(answer)),
+    };
+    let interaction = Interaction {
+        ui_locales: asked.request.ui_locales.clone(),
+        goal: Goal::Authorize(Box::new(asked)),
+        binding: binding.to_owned(),
+        started_at: now,
+        first_factor: None,
+        agreed_at: None,
+    };
+    Ok(Step::Interact(keep(app, &interaction, now).await?, Todo::SignIn))
+}
+
 /// Begins a sign-in for one of our own pages.
 ///
 /// # Errors
@@ -349,11 +375,7 @@ async fn keep(app: &App, interaction: &Interaction, now: Timestamp) -> FlowResul
 
 /// An error that goes back to the client (OAuth 2.1 section 4.1.2.1).
 fn refusal(app: &App, asked: &Asked, error: ErrorCode, text: &str) -> Answer {
-    answer(
-        app,
-        asked,
-        vec![("error", error.as_str().to_owned()), ("error_description", text.to_owned())],
-    )
+    answer(app, asked, vec![("error", error.as_str().to_owned()), ("error_description", text.to_owned())])
 }
 
 /// `state` goes back unchanged; `iss` lets the client see who answered (RFC 9207).

@@ -47,9 +47,7 @@ pub async fn find(
         return Ok(None);
     }
     if now.since(standing.session.seen_at) >= TOUCH_EVERY {
-        app.store
-            .touch_browser_session(standing.session.id, &origin.network, &origin.agent, now)
-            .await?;
+        app.store.touch_browser_session(standing.session.id, &origin.network, &origin.agent, now).await?;
     }
     Ok(Some(standing))
 }

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use countersign_wire::{AuthorizationCode, BrowserSessionId, ClientId, CodeGrant, Scope, TokenAnswer, UserId};
+use countersign_wire::{
+    AuthorizationCode, BrowserSessionId, ClientId, CodeGrant, Scope, TokenAnswer, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use super::authorize::{Asked, OFFLINE_ACCESS};

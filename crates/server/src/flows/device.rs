@@ -215,8 +215,7 @@ pub async fn poll(
 
 /// Not yet; and slower, for a device that asks too often (section 3.5).
 async fn wait(app: &App, ticket: &Ticket, mut request: Request, now: Timestamp) -> FlowError {
-    let too_soon =
-        request.asked_at.is_some_and(|at| now.since(at) < Duration::from_secs(request.interval));
+    let too_soon = request.asked_at.is_some_and(|at| now.since(at) < Duration::from_secs(request.interval));
     if too_soon {
         request.interval = request.interval.saturating_add(INTERVAL);
     }

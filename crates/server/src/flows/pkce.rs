@@ -45,7 +45,8 @@ mod tests {
         assert!(!fits(VERIFIER, VERIFIER), "plain");
         assert!(!fits(CHALLENGE, ""));
         // Forms that section 4.1 does not have, each hashed rightly.
-        for bad in ["short".to_owned(), "x".repeat(129), format!("{} ", "x".repeat(43)), "\u{e9}".repeat(43)] {
+        for bad in ["short".to_owned(), "x".repeat(129), format!("{} ", "x".repeat(43)), "\u{e9}".repeat(43)]
+        {
             let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, bad.as_bytes()));
             assert!(!fits(&challenge, &bad), "{bad}");
         }

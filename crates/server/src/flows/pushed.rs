@@ -65,4 +65,3 @@ pub(super) async fn take(
     }
     tickets::take(app, TicketKind::PushedRequest, secret, now).await
 }
-

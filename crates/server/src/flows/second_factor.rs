@@ -64,11 +64,7 @@ pub async fn has_any(app: &App, user: UserId) -> FlowResult<bool> {
 }
 
 /// Who has to show something: whose password was right a moment ago, or who is signed in.
-pub fn whose(
-    interaction: &Interaction,
-    standing: Option<&BrowserStanding>,
-    now: Timestamp,
-) -> Option<Whose> {
+pub fn whose(interaction: &Interaction, standing: Option<&BrowserStanding>, now: Timestamp) -> Option<Whose> {
     let first = interaction.first_factor.as_ref().filter(|first| now.since(first.at) <= FIRST_FACTOR);
     if let Some(first) = first {
         return Some(Whose {

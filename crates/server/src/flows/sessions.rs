@@ -125,9 +125,7 @@ pub async fn start(
             now,
         )?;
         let id_token = match session.scope.contains(id_tokens::OPENID) {
-            true => {
-                Some(id_tokens::mint(app, &client, session, request.nonce.clone(), &access_token, now)?)
-            }
+            true => Some(id_tokens::mint(app, &client, session, request.nonce.clone(), &access_token, now)?),
             false => None,
         };
         let answer = TokenAnswer {

@@ -85,12 +85,8 @@ pub async fn password(
         });
     }
     app.throttle.succeeded(&canonical, &origin.network, now);
-    let authentication = Authentication {
-        user,
-        acr: ACR_ONE_FACTOR,
-        amr: vec!["pwd".to_owned()],
-        remember: attempt.remember,
-    };
+    let authentication =
+        Authentication { user, acr: ACR_ONE_FACTOR, amr: vec!["pwd".to_owned()], remember: attempt.remember };
     finish(app, &authentication, before, origin, now).await
 }
 
@@ -142,5 +138,7 @@ async fn record(app: &App, user: &User, is_new_device: bool, origin: &Origin, no
 }
 
 pub(super) fn busy() -> FlowError {
-    FlowError::Store(StoreError::Unavailable("more passwords are waiting to be checked than the limit".to_owned()))
+    FlowError::Store(StoreError::Unavailable(
+        "more passwords are waiting to be checked than the limit".to_owned(),
+    ))
 }

@@ -4,9 +4,9 @@
 use countersign_wire::{AccessClaims, Scope};
 use serde_json::{Map, Value};
 
+use super::FlowResult;
 use super::bearer::{self, BearerRefusal};
 use super::id_tokens::OPENID;
-use super::FlowResult;
 use crate::app::App;
 use crate::store::User;
 use crate::time::Timestamp;

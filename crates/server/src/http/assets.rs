@@ -17,7 +17,7 @@ pub(super) async fn asset(request: Request) -> Response {
                 (header::CONTENT_TYPE, asset.content_type),
                 (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
             ],
-            asset.bytes,
+            asset.body,
         )
             .into_response(),
         None => StatusCode::NOT_FOUND.into_response(),

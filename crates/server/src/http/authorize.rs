@@ -9,23 +9,25 @@ use http::{Method, StatusCode};
 
 use super::Public;
 use super::browser::{Visit, page, see_other};
-use super::{body, form};
+use super::form;
 use crate::flows::FlowResult;
 use crate::flows::authorize::{self, Answer, Step, Todo, Unanswerable};
 use crate::pages::{self, Fault, FormPost};
 
 /// Answers an authorization request (OAuth 2.1 section 3.1: `GET`, and `POST` with a form).
 pub(super) async fn authorize(State(public): State<Arc<Public>>, request: Request) -> Response {
-    let visit = match Visit::read(&public, &request).await {
+    let (parts, body) = request.into_parts();
+    let visit = match Visit::read(&public, &parts).await {
         Ok(visit) => visit,
         Err(page) => return page,
     };
-    if request.method() != Method::POST {
+    let binding = visit.binding();
+    if parts.method != Method::POST {
         let pairs = visit.query.clone();
-        let begun = authorize::begin(&public.app, pairs, visit.standing.as_ref(), &visit.binding(), visit.now);
+        let begun = authorize::begin(&public.app, pairs, visit.standing.as_ref(), &binding, visit.now);
         return respond(&public, &visit, begun.await);
     }
-    let bytes = match body::read(request.into_body(), &public.limits).await {
+    let bytes = match super::body::read(body, &public.limits).await {
         Ok(bytes) => bytes,
         Err(error) => return visit.fault(&public, error.status(), Fault::BadRequest),
     };
@@ -34,7 +36,7 @@ pub(super) async fn authorize(State(public): State<Arc<Public>>, request: Reques
     };
     // A post from another site comes without our session's cookie (SameSite), so who is signed in
     // is seen only after a redirect to ourselves.
-    let begun = authorize::park(&public.app, pairs, &visit.binding(), visit.now).await;
+    let begun = authorize::park(&public.app, pairs, &binding, visit.now).await;
     match begun {
         Ok(Step::Interact(secret, _)) => {
             visit.see_other(&public, &format!("/oauth/authorize/continue?{}", handle(&secret)))
@@ -45,7 +47,7 @@ pub(super) async fn authorize(State(public): State<Arc<Public>>, request: Reques
 
 /// `GET /oauth/authorize/continue`: after a form, or for a request that came as one.
 pub(super) async fn resume(State(public): State<Arc<Public>>, request: Request) -> Response {
-    let visit = match Visit::read(&public, &request).await {
+    let visit = match Visit::read(&public, &request.into_parts().0).await {
         Ok(visit) => visit,
         Err(page) => return page,
     };

@@ -9,9 +9,10 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_wire::{BrowserSecret, Parameters};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::body;
+use super::body as request_body;
 use super::error::OAuthError;
 use super::form;
 use super::peer::Peer;
@@ -65,16 +66,16 @@ impl Visit {
     ///
     /// # Errors
     /// A page that says that the store is away, or that the request is broken.
-    pub(super) async fn read(public: &Public, request: &Request<Body>) -> Result<Self, Response> {
+    pub(super) async fn read(public: &Public, request: &Parts) -> Result<Self, Response> {
         let now = public.app.clock.now();
-        let headers = request.headers();
-        let peer = request.extensions().get().copied().unwrap_or(Peer::Unix { uid: None });
+        let headers = &request.headers;
+        let peer = request.extensions.get().copied().unwrap_or(Peer::Unix { uid: None });
         let origin = origin(headers, peer, public);
         let session = cookie(headers, public.links.session_cookie()).map(BrowserSecret::new);
         let known = cookie(headers, public.links.binding_cookie()).map(BrowserSecret::new);
         let accept_language = text(headers, header::ACCEPT_LANGUAGE).map(str::to_owned);
         let request_id =
-            request.extensions().get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default();
+            request.extensions.get::<RequestId>().map(|id| id.as_str().to_owned()).unwrap_or_default();
         let chrome = public.chrome(Lang::negotiate(None, accept_language.as_deref()), None);
         let standing = match &session {
             None => None,
@@ -83,7 +84,7 @@ impl Visit {
                 Err(error) => return Err(failed(&chrome, &request_id, &error)),
             },
         };
-        let query = request.uri().query().unwrap_or_default();
+        let query = request.uri.query().unwrap_or_default();
         let query = form::parse_pairs(query.as_bytes())
             .map_err(|_| fault(&chrome, &request_id, StatusCode::BAD_REQUEST, Fault::BadRequest))?;
         Ok(Self {
@@ -176,15 +177,16 @@ impl Submission {
     /// # Errors
     /// A page that says what is wrong.
     pub(super) async fn read(public: &Public, request: Request<Body>) -> Result<Self, Response> {
-        let visit = Visit::read(public, &request).await?;
-        let is_form = text(request.headers(), header::CONTENT_TYPE).is_some_and(|kind| {
+        let (parts, body) = request.into_parts();
+        let visit = Visit::read(public, &parts).await?;
+        let is_form = text(&parts.headers, header::CONTENT_TYPE).is_some_and(|kind| {
             let kind = kind.split(';').next().unwrap_or_default().trim();
             kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
         });
         if !is_form {
             return Err(visit.fault(public, StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest));
         }
-        let bytes = body::read(request.into_body(), &public.limits)
+        let bytes = request_body::read(body, &public.limits)
             .await
             .map_err(|error| visit.fault(public, error.status(), Fault::BadRequest))?;
         let fields = form::parse_form(&bytes)
@@ -225,8 +227,7 @@ pub(super) fn page(
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
          form-action 'self'{target}; frame-ancestors 'none'; base-uri 'none'"
     );
-    let mut response =
-        (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
+    let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
     let headers = response.headers_mut();
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);

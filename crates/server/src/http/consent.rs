@@ -16,7 +16,7 @@ use crate::pages::{self, Consent, Fault, Lang, ScopeLine};
 
 /// Asks.
 pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) -> Response {
-    let visit = match Visit::read(&public, &request).await {
+    let visit = match Visit::read(&public, &request.into_parts().0).await {
         Ok(visit) => visit,
         Err(page) => return page,
     };

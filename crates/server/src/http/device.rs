@@ -43,8 +43,7 @@ pub(super) async fn begin(State(public): State<Arc<Public>>, request: Request) -
         None => None,
         Some(Ok(scope)) => Some(scope),
         Some(Err(invalid)) => {
-            let body =
-                ErrorBody { error: ErrorCode::InvalidScope, error_description: invalid.to_string() };
+            let body = ErrorBody { error: ErrorCode::InvalidScope, error_description: invalid.to_string() };
             return OAuthError::new(&Refusal::Request(body).into(), request.basic()).into_response();
         }
     };
@@ -72,7 +71,7 @@ pub(super) async fn begin(State(public): State<Arc<Public>>, request: Request) -
 
 /// `GET /device`: where the code is typed, once somebody is signed in.
 pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) -> Response {
-    let visit = match Visit::read(&public, &request).await {
+    let visit = match Visit::read(&public, &request.into_parts().0).await {
         Ok(visit) => visit,
         Err(page) => return page,
     };

@@ -21,7 +21,7 @@ pub(super) async fn logout(State(public): State<Arc<Public>>, request: Request) 
     if request.method() == Method::POST {
         return posted(&public, request).await;
     }
-    let visit = match Visit::read(&public, &request).await {
+    let visit = match Visit::read(&public, &request.into_parts().0).await {
         Ok(visit) => visit,
         Err(page) => return page,
     };
@@ -51,9 +51,9 @@ fn respond(public: &Public, visit: &Visit, parameters: &Parameters, step: FlowRe
     let chrome = visit.chrome(public, parameters.get("ui_locales"));
     match step {
         Ok(Step::Ask(place)) => {
-            let carried = CARRIED.iter().filter_map(|name| {
-                parameters.get(name).map(|value| ((*name).to_owned(), value.to_owned()))
-            });
+            let carried = CARRIED
+                .iter()
+                .filter_map(|name| parameters.get(name).map(|value| ((*name).to_owned(), value.to_owned())));
             let view = LogoutConfirm {
                 action: format!("{}/oauth/logout", public.links.base),
                 csrf: visit.csrf(),

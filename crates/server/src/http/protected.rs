@@ -11,7 +11,10 @@ use crate::flows::bearer::{self, BearerRefusal};
 
 /// The token of `Authorization: Bearer` (RFC 6750 section 2.1). A token in the query is refused,
 /// not looked at (RFC 9700 section 4.3.2).
-pub(super) fn bearer_token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, BearerRefusal> {
+pub(super) fn bearer_token<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&str>,
+) -> Result<&'a str, BearerRefusal> {
     if query.is_some_and(|query| query.split('&').any(|part| part.starts_with("access_token="))) {
         return Err(BearerRefusal::InQuery);
     }

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 use super::Public;
 use super::authorize::{handle, respond};
 use super::browser::{Submission, Visit, give_session};
-use crate::flows::authorize::{self, Goal, Interaction, Todo};
+use crate::flows::authorize::{self, Goal, Interaction};
 use crate::flows::sign_in::{self, Attempt, Outcome};
 use crate::flows::{FlowResult, account, second_factor};
 use crate::pages::{
@@ -30,7 +30,7 @@ struct UnderWay {
 
 /// `GET /signin`: the form.
 pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) -> Response {
-    let visit = match Visit::read(&public, &request).await {
+    let visit = match Visit::read(&public, &request.into_parts().0).await {
         Ok(visit) => visit,
         Err(page) => return page,
     };
@@ -43,7 +43,7 @@ pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) ->
 
 /// `GET /signin/confirm`: the form for somebody who is signed in.
 pub(super) async fn show_confirm(State(public): State<Arc<Public>>, request: Request) -> Response {
-    let visit = match Visit::read(&public, &request).await {
+    let visit = match Visit::read(&public, &request.into_parts().0).await {
         Ok(visit) => visit,
         Err(page) => return page,
     };
@@ -121,7 +121,7 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
 
 /// `GET /signin/factor`.
 pub(super) async fn show_factor(State(public): State<Arc<Public>>, request: Request) -> Response {
-    let visit = match Visit::read(&public, &request).await {
+    let visit = match Visit::read(&public, &request.into_parts().0).await {
         Ok(visit) => visit,
         Err(page) => return page,
     };
@@ -152,9 +152,7 @@ pub(super) async fn submit_factor(State(public): State<Arc<Public>>, request: Re
     }
     let (shown, wrong) = match (fields.get("code"), fields.get("recovery_code")) {
         (Some(code), _) => (second_factor::Shown::Totp(code.to_owned()), FactorProblem::Wrong),
-        (None, Some(code)) => {
-            (second_factor::Shown::Recovery(code.to_owned()), FactorProblem::WrongRecovery)
-        }
+        (None, Some(code)) => (second_factor::Shown::Recovery(code.to_owned()), FactorProblem::WrongRecovery),
         (None, None) => return factor_form(&public, &visit, &under_way, Some(FactorProblem::Wrong)).await,
     };
     prove(&public, visit, &under_way, shown, wrong).await
@@ -204,9 +202,7 @@ pub(super) async fn submit_passkey(State(public): State<Arc<Public>>, request: R
         visit.now,
     );
     match outcome.await {
-        Ok(Outcome::Wrong) => {
-            form(&public, &visit, &under_way, typed, Some(SignInProblem::Passkey)).await
-        }
+        Ok(Outcome::Wrong) => form(&public, &visit, &under_way, typed, Some(SignInProblem::Passkey)).await,
         other => after(&public, visit, &under_way, other).await,
     }
 }
@@ -263,13 +259,8 @@ async fn after(
 
 async fn go_on(public: &Public, visit: &Visit, under_way: &UnderWay) -> Response {
     let interaction = under_way.interaction.clone();
-    let step = authorize::step(
-        &public.app,
-        &under_way.secret,
-        interaction,
-        visit.standing.as_ref(),
-        visit.now,
-    );
+    let step =
+        authorize::step(&public.app, &under_way.secret, interaction, visit.standing.as_ref(), visit.now);
     respond(public, visit, step.await)
 }
 
@@ -347,10 +338,13 @@ async fn form(
     };
     let html = pages::sign_in(&visit.chrome(public, interaction.ui_locales.as_deref()), &view);
     let mut response = visit.page_that_leads_to(public, status, html, target.as_deref());
-    retry_after(&mut response, match problem {
-        Some(SignInProblem::TryLater { seconds }) => Some(seconds),
-        _ => None,
-    });
+    retry_after(
+        &mut response,
+        match problem {
+            Some(SignInProblem::TryLater { seconds }) => Some(seconds),
+            _ => None,
+        },
+    );
     response
 }
 
@@ -401,10 +395,13 @@ async fn factor_form(
     let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let html = pages::second_factor(&visit.chrome(public, interaction.ui_locales.as_deref()), &view);
     let mut response = visit.page_that_leads_to(public, status, html, target.as_deref());
-    retry_after(&mut response, match problem {
-        Some(FactorProblem::TryLater { seconds }) => Some(seconds),
-        _ => None,
-    });
+    retry_after(
+        &mut response,
+        match problem {
+            Some(FactorProblem::TryLater { seconds }) => Some(seconds),
+            _ => None,
+        },
+    );
     response
 }
 

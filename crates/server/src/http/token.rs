@@ -63,8 +63,7 @@ async fn answer(
         }
         Grant::AuthorizationCode(code) => {
             let origin = request.origin(public);
-            let answer =
-                codes::exchange(app, &request.credentials, &code, &parsed.resources, origin, now);
+            let answer = codes::exchange(app, &request.credentials, &code, &parsed.resources, origin, now);
             (GrantLabel::AuthorizationCode, answer.await)
         }
         Grant::DeviceCode(code) => {

@@ -249,6 +249,13 @@ impl KeySet {
         Some(value.to_owned())
     }
 
+    pub fn open_secret(&self, _p: &str, _o: &str, _s: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        None
+    }
+    pub fn seal_secret(&self, _p: &str, _o: &str, _s: &[u8]) -> Option<String> {
+        None
+    }
+
     fn cursor_mac(&self, list: &str, value: &str) -> [u8; 16] {
         let mac = self.internal_mac(&[b"countersign cursor\0", list.as_bytes(), b"\0", value.as_bytes()]);
         mac.as_ref().first_chunk().copied().unwrap_or_default()

@@ -61,10 +61,9 @@ pub fn judge(situation: &Situation<'_>) -> Decision {
         // Section 3.1.2.1: nothing is shown.
         return match todo {
             _ if !request.prompt.none => Decision::Do(todo),
-            Todo::SecondFactor => Decision::Refuse(
-                ErrorCode::InteractionRequired,
-                "the person must show a second factor",
-            ),
+            Todo::SecondFactor => {
+                Decision::Refuse(ErrorCode::InteractionRequired, "the person must show a second factor")
+            }
             _ => Decision::Refuse(ErrorCode::LoginRequired, "the person must sign in"),
         };
     }
@@ -153,5 +152,4 @@ fn needs_consent(situation: &Situation<'_>, scope: &Scope) -> bool {
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
 mod tests;

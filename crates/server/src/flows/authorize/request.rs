@@ -143,8 +143,7 @@ pub(in crate::flows) fn check(
     client: &Client,
     pairs: &[(String, String)],
 ) -> Result<AuthorizationRequest, ErrorBody> {
-    let refuse =
-        |error, text: &str| Err(ErrorBody { error, error_description: text.to_owned() });
+    let refuse = |error, text: &str| Err(ErrorBody { error, error_description: text.to_owned() });
     let parameters = Parameters::new(pairs.to_vec()).map_err(|error: ParametersError| ErrorBody {
         error: ErrorCode::InvalidRequest,
         error_description: error.to_string(),
