@@ -1,7 +1,7 @@
 //! Every page with something in it, for the tests: each text of a view goes through `x`, so that a test can
 //! put what it likes there.
 
-mod demo;
+pub(crate) mod demo;
 
 use super::*;
 use crate::time::Timestamp;

@@ -158,7 +158,7 @@ const HEIGHT: usize = 110;
 const LINE: usize = 62;
 const TEXT: usize = 96;
 const MARGIN: usize = 32;
-const STEP: usize = 56;
+const STEP: usize = 72;
 
 #[cfg(test)]
 mod tests {
@@ -199,7 +199,7 @@ mod tests {
             PointKind::Rotation { generation: 2 },
             PointKind::Reuse { generation: 1 },
         ];
-        assert!(timeline_svg("", &points(&kinds)).contains("class=\"tl-reuse\" d=\"M88 62C"));
+        assert!(timeline_svg("", &points(&kinds)).contains("class=\"tl-reuse\" d=\"M104 62C"));
         // Its making is not among the points: it leaves just before.
         let unknown = [PointKind::Start, PointKind::Reuse { generation: 7 }];
         assert!(timeline_svg("", &points(&unknown)).contains("class=\"tl-reuse\" d=\"M32 62C"));

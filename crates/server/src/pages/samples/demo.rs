@@ -3,7 +3,7 @@
 use super::*;
 
 /// A life with everything in it.
-pub(in crate::pages) fn timeline(x: &dyn Fn(&str) -> String) -> Vec<TimelinePoint> {
+pub(crate) fn timeline(x: &dyn Fn(&str) -> String) -> Vec<TimelinePoint> {
     let point =
         |minutes, kind, detail: Option<&str>| TimelinePoint { at: at(minutes), kind, detail: detail.map(x) };
     vec![

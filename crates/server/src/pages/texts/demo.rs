@@ -48,9 +48,10 @@ texts! {
         restart: "Start again", "Noch einmal von vorn";
         life: "The session's life", "Das Leben der Sitzung";
         log: "What was said, newest first", "Was gesagt wurde, das Neueste zuerst";
+        all_steps: "All steps", "Alle Schritte";
         request: "Request", "Anfrage";
         answer: "Answer", "Antwort";
-        try_it: "Every button below still works: try what the two are told now.", "Alle Knöpfe unten gehen noch: probieren Sie, was den beiden jetzt gesagt wird.";
+        try_it: "The buttons below still work: try what the two are told now.", "Die Knöpfe unten gehen noch: probieren Sie, was den beiden jetzt gesagt wird.";
     }
 }
 
