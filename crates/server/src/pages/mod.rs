@@ -30,6 +30,7 @@ mod account;
 pub mod assets;
 mod chrome;
 mod consent;
+mod demo;
 mod device;
 mod error;
 mod form_post;
@@ -38,6 +39,7 @@ mod lifetimes;
 mod logout;
 mod sign_in;
 mod texts;
+mod timeline;
 
 pub use account::{
     Account, AccountActions, ApplicationRow, BrowserRow, EndedRow, Notice, PasskeyRow, PasswordProblem,
@@ -45,6 +47,10 @@ pub use account::{
 };
 pub use chrome::{Accent, BRAND_CSS_PATH, Brand, Chrome, Flash, FlashKind, Link, PasskeyPrompt, brand_css};
 pub use consent::{Consent, ScopeLine, consent};
+pub use demo::{
+    Demo, DemoAccess, DemoActions, DemoEnd, DemoEvent, DemoRefresh, DemoStart, DemoStep, DemoStolen, DemoWho,
+    demo, demo_start,
+};
 pub use device::{Device, DeviceConfirm, DeviceDone, DeviceProblem, device, device_confirm, device_done};
 pub use error::{ErrorPage, Fault, error};
 pub use form_post::{FormPost, form_post};
@@ -54,6 +60,8 @@ pub use logout::{LogoutConfirm, SignedOut, logout_confirm, signed_out};
 pub use sign_in::{
     FactorProblem, SecondFactor, SecondFactorMethod, SignIn, SignInProblem, second_factor, sign_in,
 };
+
+pub use timeline::{PointKind, TimelinePoint, timeline_svg};
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -17,10 +17,12 @@ macro_rules! texts {
 }
 
 mod account;
+mod demo;
 mod device;
 mod oauth;
 mod shell;
 mod sign_in;
+mod timeline;
 
 /// All of them.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(super) struct Texts {
     pub(super) form_post: oauth::FormPost,
     pub(super) logout: oauth::Logout,
     pub(super) error: shell::Error,
+    pub(super) timeline: timeline::Timeline,
+    pub(super) demo: demo::Demo,
     pub(super) codes: account::Codes,
     pub(super) enrol: account::Enrol,
     pub(super) account: account::Account,
@@ -47,6 +51,8 @@ impl Texts {
         form_post: oauth::FormPost::EN,
         logout: oauth::Logout::EN,
         error: shell::Error::EN,
+        timeline: timeline::Timeline::EN,
+        demo: demo::Demo::EN,
         codes: account::Codes::EN,
         enrol: account::Enrol::EN,
         account: account::Account::EN,
@@ -60,6 +66,8 @@ impl Texts {
         form_post: oauth::FormPost::DE,
         logout: oauth::Logout::DE,
         error: shell::Error::DE,
+        timeline: timeline::Timeline::DE,
+        demo: demo::Demo::DE,
         codes: account::Codes::DE,
         enrol: account::Enrol::DE,
         account: account::Account::DE,
