@@ -63,6 +63,8 @@ pub enum Goal {
     Authorize(Box<Asked>),
     /// Looking at one of our own pages, by its path.
     Page(String),
+    /// The same, for what wants an authentication in this interaction.
+    Confirmed(String),
 }
 
 /// A sign-in that is under way, as its ticket has it.
@@ -197,6 +199,27 @@ pub async fn begin_page(
     keep(app, &interaction, now).await
 }
 
+/// Begins a confirmation that the person who is signed in is still the one who is here.
+///
+/// # Errors
+/// The store's silence.
+pub async fn begin_confirmed(
+    app: &App,
+    path: &str,
+    binding: &str,
+    now: Timestamp,
+) -> FlowResult<BrowserSecret> {
+    let interaction = Interaction {
+        goal: Goal::Confirmed(path.to_owned()),
+        binding: binding.to_owned(),
+        started_at: now,
+        first_factor: None,
+        agreed_at: None,
+        ui_locales: None,
+    };
+    keep(app, &interaction, now).await
+}
+
 /// An interaction that is under way in this browser. `None`: it is over, or another browser's.
 ///
 /// # Errors
@@ -278,6 +301,7 @@ pub async fn refuse(
             Step::Answer(refusal(app, asked, ErrorCode::AccessDenied, "the person said no"))
         }
         Goal::Page(_) => Step::Page("/".to_owned()),
+        Goal::Confirmed(path) => Step::Page(path.clone()),
     })
 }
 
@@ -292,12 +316,20 @@ async fn next(
 ) -> FlowResult<Step> {
     let asked = match &interaction.goal {
         Goal::Authorize(asked) => asked,
-        Goal::Page(path) => {
-            return match (browser, secret) {
-                (Some(_), _) => Ok(Step::Page(path.clone())),
-                (None, Some(secret)) => Ok(Step::Interact(secret.clone(), Todo::SignIn)),
-                (None, None) => Ok(Step::Interact(keep(app, &interaction, now).await?, Todo::SignIn)),
+        Goal::Page(path) | Goal::Confirmed(path) => {
+            let confirms = matches!(interaction.goal, Goal::Confirmed(_));
+            let todo = match browser {
+                Some(browser) if !confirms || browser.session.auth_time >= interaction.started_at => {
+                    return Ok(Step::Page(path.clone()));
+                }
+                Some(_) => Todo::Confirm,
+                None => Todo::SignIn,
             };
+            let secret = match secret {
+                Some(secret) => secret.clone(),
+                None => keep(app, &interaction, now).await?,
+            };
+            return Ok(Step::Interact(secret, todo));
         }
     };
     let client = match client {

@@ -124,6 +124,8 @@ pub struct Sensitive {
 /// How people sign in.
 #[derive(Debug, Clone)]
 pub struct SignInPolicy {
+    /// The operator's name, as authenticator apps show it.
+    pub brand: String,
     /// Of browser sessions.
     pub session: BrowserLifetimes,
     /// Of those in which the person asked to be remembered.

@@ -16,9 +16,10 @@ use super::kek::KeyEncryptionKey;
 use super::material::{self, Material, SigningKey};
 use super::plan::in_order;
 use super::refresh::{self, PresentedRefresh, RefreshNonce, RefreshTokenError, sha256};
-use super::{KeysError, MAX_CURSOR};
+use super::{KeysError, MAX_CURSOR, secrets};
 use crate::store::{Context, KeyPurpose, KeyRecord};
 use crate::time::Timestamp;
+use zeroize::Zeroizing;
 
 /// The `typ` of an ID token: never an access token's, nor a logout token's (RFC 8725 section 3.11).
 const ID_TOKEN_TYPE: &str = "JWT";
@@ -249,11 +250,16 @@ impl KeySet {
         Some(value.to_owned())
     }
 
-    pub fn open_secret(&self, _p: &str, _o: &str, _s: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-        None
+    /// Seals a small secret of a user for the store. It can be opened for ever: the key that it is
+    /// sealed with comes from the oldest internal key, which is never replaced. `None` when the
+    /// cryptography library fails.
+    pub fn seal_secret(&self, purpose: &str, owner: &str, secret: &[u8]) -> Option<String> {
+        secrets::seal(&self.internal_mac(&[secrets::KEY_DOMAIN]), purpose, owner, secret)
     }
-    pub fn seal_secret(&self, _p: &str, _o: &str, _s: &[u8]) -> Option<String> {
-        None
+
+    /// Opens what [`Self::seal_secret`] sealed for the same purpose and owner.
+    pub fn open_secret(&self, purpose: &str, owner: &str, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+        secrets::open(&self.internal_mac(&[secrets::KEY_DOMAIN]), purpose, owner, sealed)
     }
 
     fn cursor_mac(&self, list: &str, value: &str) -> [u8; 16] {
