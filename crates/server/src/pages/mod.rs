@@ -30,6 +30,7 @@ mod account;
 pub mod assets;
 mod chrome;
 mod consent;
+mod console;
 mod demo;
 mod device;
 mod error;
@@ -47,6 +48,12 @@ pub use account::{
 };
 pub use chrome::{Accent, BRAND_CSS_PATH, Brand, Chrome, Flash, FlashKind, Link, PasskeyPrompt, brand_css};
 pub use consent::{Consent, ScopeLine, consent};
+pub use console::{
+    ClientList, ClientPage, ClientRow, ConsoleAction, ConsoleUrls, EventList, EventRow, Filter, FilterField,
+    FilterKind, KeyList, KeyRow, Named, RevokeForm, RevokeKind, RevokePreview, RevokeReceipt, SessionList,
+    SessionPage, SessionRow, UserList, UserPage, UserRow, Verb, client_list, client_page, event_list,
+    key_list, revoke_form, revoke_preview, revoke_receipt, session_list, session_page, user_list, user_page,
+};
 pub use demo::{
     Demo, DemoAccess, DemoActions, DemoEnd, DemoEvent, DemoRefresh, DemoStart, DemoStep, DemoStolen, DemoWho,
     demo, demo_start,
