@@ -1,20 +1,22 @@
 //! The operator's console: lists, single records, and revocation with its preview and receipt.
 //!
-//! The views are typed; what is written out is a [`table`](table) or a list of facts made from them, so that
+//! The views are typed; what is written out is a table or a list of facts made from them, so that
 //! there is one template for all lists and one for all records.
 
 mod lists;
 mod records;
 mod revoke;
 mod table;
+mod views;
 
-pub use lists::{
-    ClientList, ClientRow, EventList, EventRow, Filter, FilterField, FilterKind, KeyList, KeyRow,
-    SessionList, SessionRow, UserList, UserRow, client_list, event_list, key_list, session_list, user_list,
-};
+pub use lists::{client_list, event_list, key_list, session_list, user_list};
 pub use records::{ClientPage, SessionPage, UserPage, client_page, session_page, user_page};
 pub use revoke::{
     RevokeForm, RevokeKind, RevokePreview, RevokeReceipt, revoke_form, revoke_preview, revoke_receipt,
+};
+pub use views::{
+    ClientList, ClientRow, EventList, EventRow, Filter, FilterField, FilterKind, KeyList, KeyRow,
+    SessionList, SessionRow, UserList, UserRow,
 };
 
 /// Where the console's pages are.

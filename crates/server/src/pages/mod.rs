@@ -2,9 +2,9 @@
 //!
 //! A page is a plain view struct and a function that writes it out. Handlers fill the struct; nothing
 //! here knows of HTTP or of the store. Nothing is inline but the markup: one stylesheet and small
-//! scripts, which are [`assets`], so that the content security policy can stay
-//! `default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'`.
-//! But for passkeys everything works without script.
+//! scripts, which are [`assets`], so that the policy can stay [as strict as it is](content_security_policy).
+//! But for passkeys everything works without script. Texts are escaped; that an address in a view is one that
+//! may be linked to is for whoever fills it.
 
 /// Defines the function of a page: its name, template and view.
 macro_rules! page {
@@ -38,6 +38,7 @@ mod form_post;
 mod lang;
 mod lifetimes;
 mod logout;
+mod policy;
 mod sign_in;
 mod texts;
 mod timeline;
@@ -64,6 +65,7 @@ pub use form_post::{FormPost, form_post};
 pub use lang::Lang;
 pub use lifetimes::lifetimes;
 pub use logout::{LogoutConfirm, SignedOut, logout_confirm, signed_out};
+pub use policy::content_security_policy;
 pub use sign_in::{
     FactorProblem, SecondFactor, SecondFactorMethod, SignIn, SignInProblem, second_factor, sign_in,
 };
