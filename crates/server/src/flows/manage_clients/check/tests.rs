@@ -2,11 +2,12 @@ use countersign_wire::Algorithm;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::flows::policy::KindLifetimes;
+use crate::flows::policy::{KindLifetimes, SignInPolicy};
 use crate::time::Timestamp;
 
 fn policy() -> Policy {
     Policy {
+        sign_in: SignInPolicy::default(),
         issuer: "https://auth.example".to_owned(),
         signing_algorithm: Algorithm::ES256,
         lifetimes: KindLifetimes::default(),
