@@ -2,6 +2,7 @@
 //! registries and in the versions of the lock files here, into a folder under `target/`. Nothing is
 //! fetched again until a lock file changes.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +24,7 @@ pub(crate) fn node(file: &str) -> Command {
             npm
         })
     });
-    let mut program = Command::new("node");
+    let mut program = program("node");
     program.arg(folder.join(file));
     program
 }
@@ -41,9 +42,8 @@ pub(crate) fn python(file: &str) -> Command {
             pip
         })
     });
-    let mut program = Command::new("python3");
-    // -B: no compiled files beside the programs; -P: their folder is not searched for modules.
-    program.arg("-B").arg(folder.join(file));
+    let mut program = program("python3");
+    program.arg(folder.join(file)).env("PYTHONPATH", folder.join("packages"));
     program
 }
 
@@ -58,7 +58,14 @@ pub(crate) fn rust(name: &str) -> Command {
         succeed(&mut cargo);
         folder.join("debug")
     });
-    Command::new(folder.join(name))
+    program(folder.join(name))
+}
+
+/// Nothing of this machine's configuration changes what a client does, a proxy's address least.
+fn program(name: impl AsRef<OsStr>) -> Command {
+    let mut program = Command::new(name);
+    program.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    program
 }
 
 /// Installs what the lock files say into a folder of that name, unless it is there, and copies the

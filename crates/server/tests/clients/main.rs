@@ -21,3 +21,18 @@ use stage::Stage;
 fn openid_client_signs_in_refreshes_revokes_and_signs_out() {
     Stage::new().run(&mut node("openid-client.mjs"));
 }
+
+#[test]
+fn oauth4webapi_signs_in_refreshes_revokes_and_signs_out() {
+    Stage::new().run(&mut node("oauth4webapi.mjs"));
+}
+
+#[test]
+fn authlib_signs_in_refreshes_revokes_and_signs_out() {
+    Stage::new().run(&mut python("with_authlib.py"));
+}
+
+#[test]
+fn requests_oauth2client_signs_in_refreshes_revokes_and_signs_out() {
+    Stage::new().run(&mut python("with_requests_oauth2client.py"));
+}

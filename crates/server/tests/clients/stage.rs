@@ -99,8 +99,7 @@ impl Stage {
         let (mut output, end) = std::io::pipe().unwrap();
         let home = self.place.path("home");
         std::fs::create_dir_all(&home).unwrap();
-        program.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home);
-        program.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        program.env("HOME", home).envs(self.environment.iter().map(|(name, value)| (name, value)));
         program.stdin(Stdio::null()).stdout(end.try_clone().unwrap()).stderr(end);
         // In a group of its own, so that a browser that it started ends with it.
         program.process_group(0);
