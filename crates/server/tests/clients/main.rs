@@ -36,3 +36,8 @@ fn authlib_signs_in_refreshes_revokes_and_signs_out() {
 fn requests_oauth2client_signs_in_refreshes_revokes_and_signs_out() {
     Stage::new().run(&mut python("with_requests_oauth2client.py"));
 }
+
+#[test]
+fn oidc_client_ts_signs_in_refreshes_in_two_tabs_revokes_and_signs_out() {
+    Stage::new().run(&mut node("oidc-client-ts.mjs"));
+}

@@ -90,6 +90,7 @@ impl Stage {
             ("SERVICE_SECRET", secret(&worker)),
             ("APP", app),
             ("APP_ID", "spa".to_owned()),
+            ("SCREENSHOTS", screenshots()),
         ];
         Self { place, _server: server, environment }
     }
@@ -130,6 +131,13 @@ impl Stage {
             std::fs::read_to_string(self.place.path("server.log")).unwrap_or_default(),
         );
     }
+}
+
+/// Where a browser's program leaves pictures of our pages, to be looked at.
+fn screenshots() -> String {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients/screenshots");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.into_os_string().into_string().unwrap()
 }
 
 /// Registers where a person may be sent after signing out: there is no command for it yet.

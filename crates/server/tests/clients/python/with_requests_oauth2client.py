@@ -10,6 +10,8 @@ from requests_oauth2client import DeviceAuthorizationPollingJob, InvalidGrant, O
 env = os.environ
 scope = "openid profile email offline_access read"
 person = Person(env["ISSUER"], env["PERSON"], env["PASSWORD"])
+# What its discovery leaves out.
+provider = requests.get(env["ISSUER"] + "/.well-known/openid-configuration").json()
 
 
 def discovered(client_id, client_secret=None):
@@ -18,6 +20,7 @@ def discovered(client_id, client_secret=None):
         client_id=client_id,
         client_secret=client_secret,
         redirect_uri=env["REDIRECT_URI"],
+        device_authorization_endpoint=provider["device_authorization_endpoint"],
         # It expects RS256 unless it is told what the server signs with.
         id_token_signed_response_alg="ES256",
         # The test's server listens on loopback without TLS. Leave this out everywhere else.
@@ -69,7 +72,7 @@ is_over(client, tokens)
 tokens = sign_in(client, pushed=True)
 end = requests.Request(
     "GET",
-    client.extra_metadata["end_session_endpoint"],
+    provider["end_session_endpoint"],
     params={
         "id_token_hint": str(tokens.id_token),
         "post_logout_redirect_uri": env["POST_LOGOUT_REDIRECT_URI"],
