@@ -69,13 +69,14 @@ async function main(context) {
   await other.goto(env.APP);
   await reads(other, `${env.PERSON} is signed in.`);
   for (let i = 0; i < 3; i += 1) {
-    const answers = [];
-    const keep = async (response) => answers.push((await response.json()).refresh_token);
-    const both = [tab, other].map((page) => page.waitForResponse(`${env.ISSUER}/oauth/token`).then(keep));
-    const outcomes = await Promise.all([press(tab, 'refresh'), press(other, 'refresh')]);
-    await Promise.all(both);
-    assert.deepEqual(outcomes, ['done', 'done']);
-    assert.equal(new Set(answers).size, 1);
+    const together = await atOnce(context, `${env.ISSUER}/oauth/token`, 2);
+    const answers = [tab, other].map(async (page) => {
+      const response = await page.waitForResponse(`${env.ISSUER}/oauth/token`);
+      return (await response.json()).refresh_token;
+    });
+    assert.deepEqual(await Promise.all([press(tab, 'refresh'), press(other, 'refresh')]), ['done', 'done']);
+    assert.equal(new Set(await Promise.all(answers)).size, 1);
+    await together.end();
   }
   assert.deepEqual(complaints, []);
 
@@ -112,6 +113,16 @@ async function press(page, id) {
   await button.click();
   await page.locator(`#${id}[data-times="${times + 1}"]`).waitFor();
   return button.getAttribute('data-outcome');
+}
+
+/** Holds requests back until so many are there, and lets them go at once. */
+async function atOnce(context, url, count) {
+  const held = [];
+  await context.route(url, (route) => {
+    held.push(route);
+    if (held.length === count) return Promise.all(held.map((route) => route.continue()));
+  });
+  return { end: () => context.unroute(url) };
 }
 
 /** What the application keeps. */
