@@ -10,6 +10,7 @@ mod access_tokens;
 mod admin;
 mod attack_list;
 mod attacks;
+mod authorization_code;
 mod bad_input;
 mod client_authentication;
 mod introspection;

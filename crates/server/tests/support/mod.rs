@@ -2,9 +2,14 @@
 //! stands still, and a canary: when the server is dropped, everything it logged, every metric and
 //! its database files are searched for every secret that it handed out.
 
+#[expect(dead_code, reason = "browsers are for the tests of the public endpoints")]
+pub(crate) mod browser;
 pub(crate) mod canary;
 #[expect(dead_code, reason = "stopping and crashing is for the engine's own tests")]
 pub(crate) mod cluster;
+
+#[expect(dead_code, reason = "signing in is for the tests of the public endpoints")]
+pub(crate) mod relying;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,6 +184,7 @@ impl TestServer {
             clock.clone(),
             server::policy(&settings),
             Passwords::new(2, 8),
+            None,
             Arc::new(Metrics::new()),
         )
         .await
@@ -325,6 +331,7 @@ async fn read(router: Router, request: Request<Body>, canary: &canary::Canary) -
     let bytes = body.collect().await.unwrap().to_bytes();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     canary.learn(&text);
+    canary.learn_from_headers(&parts.headers);
     Answer { status: parts.status, headers: parts.headers, text }
 }
 
