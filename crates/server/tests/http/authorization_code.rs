@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
+use crate::browser::Browser;
 use crate::on_both;
+use crate::relying::{CALLBACK, PASSWORD, claims, request};
 use crate::support::AUDIENCE;
-use crate::support::browser::Browser;
-use crate::support::relying::{CALLBACK, PASSWORD, claims, request};
 
 on_both!(a_person_signs_in_agrees_and_signs_out_again, |server| {
     let secret = server.shop().await;

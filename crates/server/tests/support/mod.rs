@@ -2,14 +2,9 @@
 //! stands still, and a canary: when the server is dropped, everything it logged, every metric and
 //! its database files are searched for every secret that it handed out.
 
-#[expect(dead_code, reason = "browsers are for the tests of the public endpoints")]
-pub(crate) mod browser;
 pub(crate) mod canary;
 #[expect(dead_code, reason = "stopping and crashing is for the engine's own tests")]
 pub(crate) mod cluster;
-
-#[expect(dead_code, reason = "signing in is for the tests of the public endpoints")]
-pub(crate) mod relying;
 
 use std::sync::Arc;
 use std::time::Duration;

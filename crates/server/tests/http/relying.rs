@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::store::SignInSettings;
 use serde_json::{Value, json};
 
-use super::browser::{Away, Browser, Stop};
-use super::{AUDIENCE, Answer, TestServer, basic};
+use crate::browser::{Away, Browser, Stop};
+use crate::support::{AUDIENCE, Answer, TestServer, basic};
 
 /// A password that no list has.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";

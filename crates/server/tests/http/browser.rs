@@ -8,7 +8,7 @@ use ::http::{Request, StatusCode, header};
 use axum::body::Body;
 use countersign::http::peer::Peer;
 
-use super::{Answer, TestServer};
+use crate::support::{Answer, TestServer};
 
 /// The issuer's origin, as browsers see it.
 pub(crate) const ORIGIN: &str = "https://auth.example";
