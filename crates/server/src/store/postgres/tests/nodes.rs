@@ -42,7 +42,7 @@ async fn nodes_that_start_at_once_all_come_up() {
     }
     let client = by_hand(&url).await;
     let row = client.query_one("SELECT count(*) FROM schema_migration", &[]).await.unwrap();
-    assert_eq!(row.get::<_, i64>(0), 1);
+    assert_eq!(row.get::<_, i64>(0), 2);
 }
 
 /// S3 over nodes.
