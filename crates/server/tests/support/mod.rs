@@ -179,6 +179,7 @@ impl TestServer {
             clock.clone(),
             server::policy(&settings),
             Passwords::new(2, 8),
+            None,
             Arc::new(Metrics::new()),
         )
         .await
@@ -325,6 +326,7 @@ async fn read(router: Router, request: Request<Body>, canary: &canary::Canary) -
     let bytes = body.collect().await.unwrap().to_bytes();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     canary.learn(&text);
+    canary.learn_from_headers(&parts.headers);
     Answer { status: parts.status, headers: parts.headers, text }
 }
 
