@@ -162,6 +162,13 @@ pub struct Limiter {
 }
 
 impl Limiter {
+    /// For the codes that people type to connect a device, by network. A code is one of 2^34: a
+    /// thousand networks, each with 1500 attempts a day at a hundred open codes, find one in half a
+    /// year.
+    pub fn of_user_codes() -> Self {
+        Self::new(10, Duration::from_secs(60))
+    }
+
     /// So many failures at once, and one more each so often.
     pub fn new(burst: u32, every: Duration) -> Self {
         let debts = Mutex::new(Table::new(MOST_ENTRIES));
