@@ -254,12 +254,18 @@ impl KeySet {
     /// sealed with comes from the oldest internal key, which is never replaced. `None` when the
     /// cryptography library fails.
     pub fn seal_secret(&self, purpose: &str, owner: &str, secret: &[u8]) -> Option<String> {
-        secrets::seal(&self.internal_mac(&[secrets::KEY_DOMAIN]), purpose, owner, secret)
+        secrets::seal(&self.sealing_key(), purpose, owner, secret)
     }
 
     /// Opens what [`Self::seal_secret`] sealed for the same purpose and owner.
     pub fn open_secret(&self, purpose: &str, owner: &str, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
-        secrets::open(&self.internal_mac(&[secrets::KEY_DOMAIN]), purpose, owner, sealed)
+        secrets::open(&self.sealing_key(), purpose, owner, sealed)
+    }
+
+    /// Of the internal key by its MAC as a key derivation (NIST SP 800-108: a PRF over a label that
+    /// nothing else is made under).
+    fn sealing_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.internal_mac(&[secrets::KEY_DOMAIN]))
     }
 
     fn cursor_mac(&self, list: &str, value: &str) -> [u8; 16] {
@@ -501,6 +507,26 @@ mod tests {
         let edited = cursor.replacen(&cursor[..1], if cursor.starts_with('A') { "B" } else { "A" }, 1);
         assert_eq!(set.open_cursor("sessions", &edited), None);
         assert_eq!(set.open_cursor("sessions", &format!("{cursor}AA")), None);
+    }
+
+    #[test]
+    fn a_secret_is_opened_for_ever_and_by_this_installation_only() {
+        let sealed = key_set().seal_secret("totp", "ana", b"12345678901234567890").unwrap();
+        let internal = |at| {
+            let number = if at == Timestamp(0) { 1 } else { 2 };
+            material::generate(&kek(), KeyPurpose::Internal, number, at, at).unwrap()
+        };
+        // Even if another were made: what is sealed then, an older node opens too.
+        let later = KeySet::open(&[records(), &[internal(NOW)]].concat(), &kek()).unwrap();
+        let opened = later.open_secret("totp", "ana", &sealed).unwrap();
+        assert_eq!(opened.as_slice(), b"12345678901234567890");
+        let sealed_later = later.seal_secret("totp", "ana", b"x").unwrap();
+        assert_eq!(key_set().open_secret("totp", "ana", &sealed_later).unwrap().as_slice(), b"x");
+
+        let others: Vec<_> =
+            records().iter().filter(|r| r.purpose != KeyPurpose::Internal).cloned().collect();
+        let other = KeySet::open(&[others, vec![internal(Timestamp(0))]].concat(), &kek()).unwrap();
+        assert_eq!(other.open_secret("totp", "ana", &sealed), None);
     }
 
     #[test]
