@@ -214,7 +214,7 @@ pub async fn begin_confirmed(
         binding: binding.to_owned(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
         ui_locales: None,
     };
     keep(app, &interaction, now).await

@@ -184,7 +184,15 @@ impl TestServer {
         )
         .await
         .unwrap();
-        let demo = http::demo::Demo { audience: AUDIENCE.to_owned(), scope: "read" };
+        let demo = http::demo::Demo::new(
+            AUDIENCE.to_owned(),
+            "read",
+            http::demo::WebClient {
+                id: "demo-web".parse().unwrap(),
+                secret: countersign_wire::ClientSecret::new("cs_demo".to_owned()),
+            },
+            ("demo", "demo-demo"),
+        );
         let public = Arc::new(Public::new(app.clone(), &settings));
         let public = http::router::public(public, Some(Arc::new(demo)));
         let observer = Arc::new(http::layers::Observer {
