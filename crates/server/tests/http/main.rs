@@ -20,3 +20,4 @@ mod outage;
 mod refresh;
 mod relying;
 mod revocation;
+mod sign_in;
