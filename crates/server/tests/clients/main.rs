@@ -41,3 +41,13 @@ fn requests_oauth2client_signs_in_refreshes_revokes_and_signs_out() {
 fn oidc_client_ts_signs_in_refreshes_in_two_tabs_revokes_and_signs_out() {
     Stage::new().run(&mut node("oidc-client-ts.mjs"));
 }
+
+#[test]
+fn openidconnect_signs_in_refreshes_revokes_and_signs_out() {
+    Stage::new().run(&mut rust("openidconnect"));
+}
+
+#[test]
+fn huskarl_signs_in_refreshes_revokes_and_signs_out() {
+    Stage::new().run(&mut rust("huskarl"));
+}
