@@ -94,7 +94,7 @@ fn for_every_origin() -> Router<Arc<Public>> {
     let cors = CorsLayer::new().allow_origin(tower_http::cors::Any).allow_methods([Method::GET]);
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
-        .route("/.well-known/openid-configuration", get(metadata::provider))
+        .route("/.well-known/openid-configuration", get(metadata::metadata))
         .route("/.well-known/jwks.json", get(metadata::jwks))
         .route("/docs/lifetimes.json", get(lifetimes::document))
         .layer(cors)

@@ -15,29 +15,39 @@ mod installed;
 mod stage;
 
 use installed::{node, python, rust};
-use stage::Stage;
+use stage::meet;
 
 #[test]
 fn openid_client_signs_in_refreshes_revokes_and_signs_out() {
-    Stage::new().run(&mut node("openid-client.mjs"));
+    meet(node("openid-client.mjs"));
 }
 
 #[test]
 fn oauth4webapi_signs_in_refreshes_revokes_and_signs_out() {
-    Stage::new().run(&mut node("oauth4webapi.mjs"));
+    meet(node("oauth4webapi.mjs"));
 }
 
 #[test]
 fn authlib_signs_in_refreshes_revokes_and_signs_out() {
-    Stage::new().run(&mut python("with_authlib.py"));
+    meet(python("with_authlib.py"));
 }
 
 #[test]
 fn requests_oauth2client_signs_in_refreshes_revokes_and_signs_out() {
-    Stage::new().run(&mut python("with_requests_oauth2client.py"));
+    meet(python("with_requests_oauth2client.py"));
 }
 
 #[test]
 fn oidc_client_ts_signs_in_refreshes_in_two_tabs_revokes_and_signs_out() {
-    Stage::new().run(&mut node("oidc-client-ts.mjs"));
+    meet(node("oidc-client-ts.mjs"));
+}
+
+#[test]
+fn openidconnect_signs_in_refreshes_revokes_and_signs_out() {
+    meet(rust("openidconnect"));
+}
+
+#[test]
+fn huskarl_signs_in_refreshes_revokes_and_signs_out() {
+    meet(rust("huskarl"));
 }

@@ -22,8 +22,13 @@ const SCOPE: &str = "openid profile email offline_access read";
 const REDIRECT_URI: &str = "http://127.0.0.1:53682/callback";
 const POST_LOGOUT_REDIRECT_URI: &str = "http://127.0.0.1:53682/signed-out";
 
+/// Runs a program against a server of its own; it must end well and in time.
+pub(crate) fn meet(mut program: Command) {
+    Stage::new().run(&mut program);
+}
+
 /// A server, and what a program has to know to be its client.
-pub(crate) struct Stage {
+struct Stage {
     place: Place,
     /// Ended with the stage.
     _server: Server,
@@ -31,7 +36,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let place = Place::new();
         let user = ["user", "add", PERSON, "--email", EMAIL, "--password-stdin"];
         place.run_with(&user, PASSWORD).assert_ok();
@@ -95,8 +100,7 @@ impl Stage {
         Self { place, _server: server, environment }
     }
 
-    /// Runs a program, which must end well and in time.
-    pub(crate) fn run(&self, program: &mut Command) {
+    fn run(&self, program: &mut Command) {
         let (mut output, end) = std::io::pipe().unwrap();
         let home = self.place.path("home");
         std::fs::create_dir_all(&home).unwrap();
