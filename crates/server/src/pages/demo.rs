@@ -188,7 +188,7 @@ impl DemoStep {
 impl Demo {
     /// The steps of the tour: done or not, and which comes next.
     fn progress(&self) -> [(usize, bool); 5] {
-        let refreshed = self.refresh.generation > 0 || self.stolen.is_some();
+        let refreshed = self.refresh.generation > 1 || self.stolen.is_some();
         let reached =
             [true, self.called || refreshed, refreshed, self.stolen.is_some(), self.ended.is_some()];
         let mut place = 0;

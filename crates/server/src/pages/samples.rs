@@ -1,6 +1,7 @@
 //! Every page with something in it, for the tests: each text of a view goes through `x`, so that a test can
 //! put what it likes there.
 
+mod console;
 pub(crate) mod demo;
 
 use super::*;
@@ -34,6 +35,7 @@ pub(crate) fn all(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     all.extend(device_pages(lang, x));
     all.extend(account_pages(lang, x));
     all.extend(demo::pages(lang, x));
+    all.extend(console::pages(lang, x));
     all
 }
 

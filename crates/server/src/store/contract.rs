@@ -69,7 +69,8 @@ macro_rules! contract_tests {
                 a_change_is_waited_for_no_longer_than_asked, export_is_in_pages, unknown_tables_are_refused;
         }
         $crate::store::contract::contract_tests! { @two $factory;
-            upkeep: an_export_can_be_imported, an_import_goes_on_where_it_was;
+            upkeep: an_export_can_be_imported, an_import_goes_on_where_it_was,
+                a_backup_without_sign_ins_can_be_imported;
         }
     };
     (@one $factory:path; $($file:ident: $($case:ident),* ;)*) => {$($(

@@ -17,6 +17,7 @@ macro_rules! texts {
 }
 
 mod account;
+mod console;
 mod demo;
 mod device;
 mod oauth;
@@ -34,6 +35,7 @@ pub(super) struct Texts {
     pub(super) form_post: oauth::FormPost,
     pub(super) logout: oauth::Logout,
     pub(super) error: shell::Error,
+    pub(super) console: console::Console,
     pub(super) timeline: timeline::Timeline,
     pub(super) demo: demo::Demo,
     pub(super) codes: account::Codes,
@@ -51,6 +53,7 @@ impl Texts {
         form_post: oauth::FormPost::EN,
         logout: oauth::Logout::EN,
         error: shell::Error::EN,
+        console: console::Console::EN,
         timeline: timeline::Timeline::EN,
         demo: demo::Demo::EN,
         codes: account::Codes::EN,
@@ -66,6 +69,7 @@ impl Texts {
         form_post: oauth::FormPost::DE,
         logout: oauth::Logout::DE,
         error: shell::Error::DE,
+        console: console::Console::DE,
         timeline: timeline::Timeline::DE,
         demo: demo::Demo::DE,
         codes: account::Codes::DE,

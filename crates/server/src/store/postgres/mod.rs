@@ -71,7 +71,7 @@ pub struct PostgresStore {
     /// Whether a change tells of itself by NOTIFY.
     nodes_listen: bool,
     /// Of each table being exported: how many rows have been, and the last one's key.
-    exported: Mutex<HashMap<&'static str, (u64, String)>>,
+    exported: Mutex<HashMap<&'static str, (u64, Vec<String>)>>,
     /// Tasks that go on until the store is closed.
     background: Vec<AbortHandle>,
 }
