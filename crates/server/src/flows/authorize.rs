@@ -78,8 +78,8 @@ pub struct Interaction {
     pub started_at: Timestamp,
     /// The password was right; a second factor is wanted.
     pub first_factor: Option<FirstFactor>,
-    /// When the person agreed, in this interaction.
-    pub agreed_at: Option<Timestamp>,
+    /// Who agreed, in this interaction.
+    pub agreed_by: Option<UserId>,
     /// Languages for the pages.
     pub ui_locales: Option<String>,
 }
@@ -145,7 +145,7 @@ pub async fn begin(
         binding: binding.to_owned(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
         ui_locales,
     };
     next(app, interaction, None, Some(&client), browser, now).await
@@ -172,7 +172,7 @@ pub async fn park(
         binding: binding.to_owned(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
     };
     Ok(Step::Interact(keep(app, &interaction, now).await?, Todo::SignIn))
 }
@@ -193,7 +193,7 @@ pub async fn begin_page(
         binding: binding.to_owned(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
         ui_locales,
     };
     keep(app, &interaction, now).await
@@ -214,7 +214,7 @@ pub async fn begin_confirmed(
         binding: binding.to_owned(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
         ui_locales: None,
     };
     keep(app, &interaction, now).await
@@ -280,7 +280,7 @@ pub async fn agree(
         let known = app.store.consent(user, &client.id).await?.map(|c| c.scope).unwrap_or_default();
         app.store.grant_consent(user, &client.id, &known.union(&asked_scope), now).await?;
     }
-    interaction.agreed_at = Some(now);
+    interaction.agreed_by = Some(browser.session.user);
     remember(app, &ticket, &interaction, now).await?;
     step(app, secret, interaction, Some(browser), now).await
 }
@@ -364,7 +364,7 @@ async fn next(
         hinted,
         sensitive: &app.policy.sign_in.sensitive,
         started_at: interaction.started_at,
-        agreed_at: interaction.agreed_at,
+        agreed_by: interaction.agreed_by,
         now,
     });
     let todo = match decision {

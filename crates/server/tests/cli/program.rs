@@ -143,8 +143,9 @@ impl Server {
                 break;
             }
         }
-        // Nobody may wait for us to read the rest.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        // It may not wait for us to read the rest; who wonders finds it.
+        let mut kept = std::fs::File::create(place.path("server.log")).unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut kept));
         let out = child.stdout.take().map(BufReader::new);
         Self { child, out, public: format!("http://{listen}"), management: format!("http://{manage}") }
     }
@@ -157,7 +158,7 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
