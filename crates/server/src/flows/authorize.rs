@@ -70,7 +70,7 @@ pub enum Goal {
 pub struct Interaction {
     /// What for.
     pub goal: Goal,
-    /// The hash of the cookie of the browser in which it began.
+    /// The hash of the cookie of the browser in which it began; empty while the browser is unknown.
     pub binding: String,
     /// When it began: `prompt=login` wants an authentication after it.
     pub started_at: Timestamp,
@@ -149,16 +149,12 @@ pub async fn begin(
     next(app, interaction, None, Some(&client), browser, now).await
 }
 
-/// Keeps a request that came as a form until the browser has come back with its session.
+/// Keeps a request that came as a form until the browser has come back with its cookies: only
+/// then is it known which browser it is.
 ///
 /// # Errors
 /// The store's silence; every refusal is a [`Step`].
-pub async fn park(
-    app: &App,
-    pairs: Vec<(String, String)>,
-    binding: &str,
-    now: Timestamp,
-) -> FlowResult<Step> {
+pub async fn park(app: &App, pairs: Vec<(String, String)>, now: Timestamp) -> FlowResult<Step> {
     let (_, asked) = match request::read(app, pairs, now).await? {
         Ok(read) => read,
         Err(request::Refused::Page(why)) => return Ok(Step::Unanswerable(why)),
@@ -167,7 +163,7 @@ pub async fn park(
     let interaction = Interaction {
         ui_locales: asked.request.ui_locales.clone(),
         goal: Goal::Authorize(Box::new(asked)),
-        binding: binding.to_owned(),
+        binding: String::new(),
         started_at: now,
         first_factor: None,
         agreed_by: None,
@@ -211,6 +207,29 @@ pub async fn find(
     Ok(found.filter(|(_, interaction)| interaction.binding == binding))
 }
 
+/// The same, and what was parked becomes the interaction of the browser that comes back first. A
+/// stranger who sends somebody there has done what a link to `/oauth/authorize` does.
+///
+/// # Errors
+/// The store's silence.
+pub async fn come_back(
+    app: &App,
+    secret: &BrowserSecret,
+    binding: &str,
+    now: Timestamp,
+) -> FlowResult<Option<Interaction>> {
+    let found = tickets::find::<Interaction>(app, TicketKind::Interaction, secret.expose(), now).await?;
+    let Some((ticket, interaction)) = found else { return Ok(None) };
+    if interaction.binding == binding {
+        return Ok(Some(interaction));
+    }
+    if !interaction.binding.is_empty() {
+        return Ok(None);
+    }
+    let adopted = Interaction { binding: binding.to_owned(), ..interaction };
+    Ok(remember(app, &ticket, &adopted, now).await?.then_some(adopted))
+}
+
 /// What is to be done next in an interaction.
 ///
 /// # Errors
@@ -238,7 +257,8 @@ pub async fn remember(
     tickets::replace(app, ticket, interaction, now).await
 }
 
-/// The person agreed to all that is asked.
+/// The person agreed to all that is asked. Only what is being asked now can be agreed to: not what
+/// somebody has yet to sign in for.
 ///
 /// # Errors
 /// The store's silence.
@@ -249,13 +269,12 @@ pub async fn agree(
     browser: &BrowserStanding,
     now: Timestamp,
 ) -> FlowResult<Step> {
-    if let Goal::Authorize(asked) = &interaction.goal
-        && let Some(client) = app.clients.lookup(&asked.client).await?
-    {
+    let asked_now = step(app, secret, interaction.clone(), Some(browser), now).await?;
+    let Step::Interact(_, Todo::Consent(scope)) = asked_now else { return Ok(asked_now) };
+    if let Goal::Authorize(asked) = &interaction.goal {
         let user = browser.session.user;
-        let asked_scope = judge::scope(&client, &asked.request);
-        let known = app.store.consent(user, &client.id).await?.map(|c| c.scope).unwrap_or_default();
-        app.store.grant_consent(user, &client.id, &known.union(&asked_scope), now).await?;
+        let known = app.store.consent(user, &asked.client).await?.map(|c| c.scope).unwrap_or_default();
+        app.store.grant_consent(user, &asked.client, &known.union(&scope), now).await?;
     }
     interaction.agreed_by = Some(browser.session.user);
     remember(app, &ticket, &interaction, now).await?;
