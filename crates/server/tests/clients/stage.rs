@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::{Place, Server, free_port};
 
@@ -75,9 +75,12 @@ impl Stage {
             "--introspects",
             API,
         ]);
-        allow_return(&place, "shop", POST_LOGOUT_REDIRECT_URI);
-        allow_return(&place, "desktop", POST_LOGOUT_REDIRECT_URI);
-        allow_return(&place, "spa", &app);
+        let portal = with_people("portal", "web", &app_callback);
+        set(&place, "shop", json!({ "post_logout_redirect_uris": [POST_LOGOUT_REDIRECT_URI] }));
+        set(&place, "desktop", json!({ "post_logout_redirect_uris": [POST_LOGOUT_REDIRECT_URI] }));
+        set(&place, "spa", json!({ "post_logout_redirect_uris": [app] }));
+        let own = json!({ "name": "The portal", "first_party": true, "post_logout_redirect_uris": [format!("{app}/")] });
+        set(&place, "portal", own);
         let server = Server::start(&place, &[]);
         let environment = vec![
             ("ISSUER", server.public.clone()),
@@ -93,6 +96,8 @@ impl Stage {
             ("DEVICE_ID", "tv".to_owned()),
             ("SERVICE_ID", "worker".to_owned()),
             ("SERVICE_SECRET", secret(&worker)),
+            ("PORTAL_ID", "portal".to_owned()),
+            ("PORTAL_SECRET", secret(&portal)),
             ("APP", app),
             ("APP_ID", "spa".to_owned()),
             ("SCREENSHOTS", screenshots()),
@@ -144,12 +149,11 @@ fn screenshots() -> String {
     folder.into_os_string().into_string().unwrap()
 }
 
-/// Registers where a person may be sent after signing out: there is no command for it yet.
-fn allow_return(place: &Place, client: &str, uri: &str) {
+/// Sets what there is no command for yet.
+fn set(place: &Place, client: &str, sign_in: Value) {
     let store = rusqlite::Connection::open(place.path("countersign-data/countersign.db")).unwrap();
-    let settings = serde_json::json!({ "post_logout_redirect_uris": [uri] }).to_string();
     let sql = "UPDATE client SET settings = json_set(settings, '$.sign_in', json(?1)) WHERE id = ?2";
-    assert_eq!(store.execute(sql, [settings.as_str(), client]).unwrap(), 1);
+    assert_eq!(store.execute(sql, [sign_in.to_string().as_str(), client]).unwrap(), 1);
 }
 
 fn secret(client: &Value) -> String {
