@@ -55,6 +55,16 @@ pub(super) fn redirect_uri(text: &str) -> Result<Option<&'static str>, &'static 
     }
 }
 
+/// Checks where a client is told that a session has ended (OpenID Connect Back-Channel Logout 1.0
+/// section 2.2). It is called from here, so unlike a redirect URI it has no scheme of its own.
+pub(super) fn backchannel_logout_uri(text: &str) -> Result<(), &'static str> {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !scheme.is_some_and(|scheme| scheme == "https" || scheme == "http") {
+        return Err("must be https; http is for loopback addresses (127.0.0.1, [::1]) only");
+    }
+    redirect_uri(text).map(|_| ())
+}
+
 /// Checks an audience: an absolute URI without a fragment (RFC 8707 section 2), or a plain name.
 pub(super) fn audience(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\')) {
@@ -120,6 +130,25 @@ mod tests {
             &format!("https://app.example/{}", "x".repeat(MAX_REDIRECT_URI)),
         ] {
             assert!(redirect_uri(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn backchannel_logout_uris() {
+        for good in ["https://app.example/out?tenant=1", "http://127.0.0.1:3000/out", "http://[::1]/out"] {
+            assert_eq!(backchannel_logout_uri(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "/out",
+            "com.example.app:/out",
+            "http://app.example/out",
+            "https://app.example/#out",
+            "https:app.example/out",
+            "https://user@app.example/out",
+            "file:///out",
+        ] {
+            assert!(backchannel_logout_uri(bad).is_err(), "{bad}");
         }
     }
 

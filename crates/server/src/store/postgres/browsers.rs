@@ -9,6 +9,7 @@ use super::revoke::{NOTHING, end_sessions};
 use super::rows::{self, is_live, millis, standing_tables, to_json, user_columns, wide};
 use crate::store::{
     BrowserStanding, NewBrowserSession, NewSession, Reason, Receipt, RenewBrowserSession, SignIn,
+    StartRefusal,
 };
 use crate::time::Timestamp;
 
@@ -203,16 +204,35 @@ impl PostgresStore {
     }
 }
 
-/// Whether the sign-in's browser session is live and the session's user's. Its row is held, so
-/// that who ends it waits, and then finds the session that is being started.
-pub(super) async fn admits(tx: &mut Lease, new: &NewSession, sign_in: &SignIn) -> Result<bool, Failure> {
-    const ADMITS: &str = concat!(
-        "SELECT b.id FROM browser_session b CROSS JOIN ",
+/// Spends the sign-in's ticket on the session, in the caller's transaction, if its browser session
+/// is live and the session's user's; a refusal is to be rolled back. Who comes second with the
+/// ticket waits for the first to commit, and then finds it spent. The browser session's row is
+/// held, so that who ends it waits, and then finds the session that is being started.
+pub(super) async fn redeem(
+    tx: &mut Lease,
+    new: &NewSession,
+    sign_in: &SignIn,
+) -> Result<Option<StartRefusal>, Failure> {
+    const REDEEM: &str = concat!(
+        "WITH spent AS (
+            UPDATE ticket SET session_id = $4 WHERE hash = $5 AND expires_at > $1 AND session_id IS NULL
+            RETURNING hash
+        ), browser AS (
+            SELECT b.id FROM browser_session b CROSS JOIN ",
         its_gates!(),
         " WHERE b.id = $2 AND b.user_id = $3 AND u.id = b.user_id AND ",
         is_live_browser!(),
-        " FOR SHARE OF b"
+        " FOR SHARE OF b
+        ) SELECT EXISTS (SELECT 1 FROM spent) AS ticket_ok, EXISTS (SELECT 1 FROM browser) AS browser_ok"
     );
-    let row = tx.query_opt(ADMITS, &[&new.now.0, &sign_in.browser.0, &new.user.0]).await?;
-    Ok(row.is_some())
+    let params: Params<'_> =
+        &[&new.now.0, &sign_in.browser.0, &new.user.0, &new.id.0, &sign_in.ticket.as_slice()];
+    let row = tx.query_one(REDEEM, params).await?;
+    Ok(if !rows::get(&row, "ticket_ok")? {
+        Some(StartRefusal::Ticket)
+    } else if !rows::get(&row, "browser_ok")? {
+        Some(StartRefusal::Browser)
+    } else {
+        None
+    })
 }

@@ -9,7 +9,7 @@ use crate::store::migrations::{Applied, Migration, pending};
 use crate::store::{StoreError, StoreResult};
 
 /// Every migration, in order.
-const MIGRATIONS: [Migration; 2] = [
+pub(super) const MIGRATIONS: [Migration; 2] = [
     Migration {
         number: 1,
         name: "token_core",

@@ -6,7 +6,7 @@ use super::error::{Failure, broken};
 use super::lease::{Lease, Params};
 use super::revoke::end_session;
 use super::rows::{self, is_live, millis, standing_columns, standing_tables, to_json, wide};
-use super::{PostgresStore, browsers, tickets};
+use super::{PostgresStore, browsers};
 use crate::store::{
     NewSession, Page, Reason, Recent, Replay, SessionFilter, Standing, StartRefusal, Started,
 };
@@ -102,18 +102,11 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok(Started::Refused(refusal));
         }
-        if let Some(sign_in) = &new.sign_in {
-            let refusal = if !tickets::spend(&mut tx, new, sign_in).await? {
-                Some(StartRefusal::Ticket)
-            } else if !browsers::admits(&mut tx, new, sign_in).await? {
-                Some(StartRefusal::Browser)
-            } else {
-                None
-            };
-            if let Some(refusal) = refusal {
-                tx.rollback().await?;
-                return Ok(Started::Refused(refusal));
-            }
+        if let Some(sign_in) = &new.sign_in
+            && let Some(refusal) = browsers::redeem(&mut tx, new, sign_in).await?
+        {
+            tx.rollback().await?;
+            return Ok(Started::Refused(refusal));
         }
         let others = i64::from(new.limit.saturating_sub(1));
         let beyond = tx.query(BEYOND_LIMIT, &[&new.user.0, &new.id.0, &new.now.0, &others]).await?;

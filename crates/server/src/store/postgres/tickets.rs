@@ -1,10 +1,10 @@
-//! Tickets.
+//! Tickets. They are spent where sessions are started: see `browsers.rs`.
 
 use super::PostgresStore;
 use super::error::Failure;
 use super::lease::{Lease, Params};
 use super::rows::{self, wide};
-use crate::store::{Added, NewSession, SignIn, Ticket};
+use crate::store::{Added, Ticket};
 use crate::time::Timestamp;
 
 macro_rules! columns {
@@ -65,11 +65,4 @@ impl PostgresStore {
         let row = Lease::take(&self.pool).await?.query_opt(TAKE, &[&hash.as_slice(), &now.0]).await?;
         row.as_ref().map(rows::ticket).transpose()
     }
-}
-
-/// Spends the sign-in's ticket on the session, in the caller's transaction; `false`: it is not
-/// good. Who comes second waits for the first to commit, and then finds it spent.
-pub(super) async fn spend(tx: &mut Lease, new: &NewSession, sign_in: &SignIn) -> Result<bool, Failure> {
-    const SPEND: &str = concat!("UPDATE ticket SET session_id = $3", while_good!());
-    Ok(tx.execute(SPEND, &[&sign_in.ticket.as_slice(), &new.now.0, &new.id.0]).await? == 1)
 }
