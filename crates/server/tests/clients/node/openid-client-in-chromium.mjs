@@ -14,6 +14,8 @@ import { inChromium, picture } from './chromium.mjs';
 const onLoopback = { execute: [client.allowInsecureRequests] };
 const issuer = new URL(env.ISSUER);
 const config = await client.discovery(issuer, env.PORTAL_ID, env.PORTAL_SECRET, undefined, onLoopback);
+// What has to be remembered until the person is back: a real application keeps it by a cookie of its own.
+const expected = new Map();
 
 const server = createServer((request, response) => {
   answer(request, response).catch((error) => response.writeHead(500).end(`${error.stack}\n${error.cause}`));
@@ -80,12 +82,11 @@ async function reads(page, text) {
   await page.locator('p', { hasText: text }).waitFor();
 }
 
-/** The application. What it has to remember until the person is back, a real one keeps by its own cookie. */
-const expected = new Map();
-
+/** The application. */
 async function answer(request, response) {
   const url = new URL(request.url, env.APP);
-  const say = (words) => response.writeHead(200, { 'content-type': 'text/html' }).end(`<p>${words}</p>`);
+  const say = (words) =>
+    response.writeHead(200, { 'content-type': 'text/html' }).end(`<link rel="icon" href="data:,"><p>${words}</p>`);
   const redirect = (to) => response.writeHead(303, { location: to.href }).end();
   switch (url.pathname) {
     case '/sign-in': {
@@ -120,7 +121,7 @@ async function answer(request, response) {
       }
     }
     case '/sign-out':
-      return redirect(client.buildEndSessionUrl(config, { post_logout_redirect_uri: `${env.APP}/` }));
+      return redirect(client.buildEndSessionUrl(config, { post_logout_redirect_uri: env.APP }));
     case '/':
       return say('Nobody is signed in.');
     default:
