@@ -53,7 +53,7 @@ pub(crate) struct Add {
 
 /// The arguments of `client update`.
 #[derive(Debug, Args)]
-#[command(after_help = "An empty value clears a list or a tenant: --redirect-uri \"\"")]
+#[command(after_help = "An empty value clears a list, a text or a tenant: --redirect-uri \"\"")]
 pub(crate) struct Update {
     /// The client.
     id: String,
@@ -113,32 +113,26 @@ struct Settings {
     /// Personal data to put into its access tokens: username or email. May be given again.
     #[arg(long, value_name = "CLAIM")]
     extra_claim: Option<Vec<String>>,
-    #[command(flatten)]
-    sign_in: SignIn,
-}
-
-/// How the client has its users signed in.
-#[derive(Debug, Args)]
-struct SignIn {
-    /// Its name as people know it, on the sign-in and consent pages.
-    #[arg(long)]
+    /// Its name as people know it [default: its id].
+    #[arg(long, value_name = "TEXT")]
     name: Option<String>,
     /// It is your own: nobody is asked for consent.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     first_party: Option<bool>,
-    /// Accepts authorization requests without PKCE: for one confidential client that cannot send it.
+    /// Accepts authorization requests without PKCE that have a nonce: for confidential clients that
+    /// cannot send it.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     allow_missing_pkce: Option<bool>,
-    /// Accepts authorization requests only when they were pushed (PAR).
+    /// Accepts authorization requests only when they were pushed.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     require_pushed_requests: Option<bool>,
     /// What its ID tokens are signed with: ES256, EdDSA or RS256 [default: the server's].
     #[arg(long, value_name = "ALG")]
     id_token_alg: Option<String>,
-    /// Where a person may be sent after signing out; may be given again.
+    /// Where a person may be sent after signing out; exact, and may be given again.
     #[arg(long, value_name = "URI")]
     post_logout_redirect_uri: Option<Vec<String>>,
-    /// Where to tell that a session has ended (back-channel logout).
+    /// Where to tell that a session has ended.
     #[arg(long, value_name = "URI")]
     backchannel_logout_uri: Option<String>,
 }
@@ -185,20 +179,19 @@ const COLUMNS: [Field; 6] = [
     time("added", "created_at"),
 ];
 
-const FIELDS: [Field; 23] = [
+const FIELDS: [Field; 22] = [
     plain("client", "client_id"),
+    plain("name", "name"),
     plain("kind", "kind"),
     flag("type", "public", "public", "confidential"),
     flag("state", "enabled", "enabled", "disabled"),
     plain("tenant", "tenant"),
     plain("scope", "scope"),
     plain("audience", "audience"),
-    plain("name", "name"),
     plain("redirect URIs", "redirect_uris"),
-    plain("after signing out", "post_logout_redirect_uris"),
-    plain("told of logouts", "backchannel_logout_uri"),
-    plain("first party", "first_party"),
-    plain("PAR required", "require_pushed_requests"),
+    plain("redirect URIs, signed out", "post_logout_redirect_uris"),
+    plain("told of ended sessions", "backchannel_logout_uri"),
+    flag("consent", "first_party", "not asked for: it is your own", "asked for"),
     plain("token format", "token_format"),
     plain("rotation", "rotation"),
     lasting("overlap", "overlap_seconds"),
@@ -293,22 +286,20 @@ impl Settings {
         );
         put("audience", self.audience.map(list));
         put("token_format", self.token_format.map(|format| json!(format)));
-        put("signing_alg", self.signing_alg.map(|alg| json!(alg)));
-        put("tenant", self.tenant.map(|name| if name.is_empty() { Value::Null } else { json!(name) }));
+        put("signing_alg", self.signing_alg.map(text));
+        put("tenant", self.tenant.map(text));
         put("rotation", self.rotation.map(|rotation| json!(rotation)));
         put("overlap_seconds", self.overlap.map(|seconds| json!(seconds)));
         put("allow_long_access_tokens", self.allow_long_access_tokens.map(|allow| json!(allow)));
         put("introspects", self.introspects.map(list));
         put("extra_claims", self.extra_claim.map(list));
-        let or_null = |text: String| if text.is_empty() { Value::Null } else { json!(text) };
-        let sign_in = self.sign_in;
-        put("name", sign_in.name.map(or_null));
-        put("first_party", sign_in.first_party.map(|yes| json!(yes)));
-        put("allow_missing_pkce", sign_in.allow_missing_pkce.map(|yes| json!(yes)));
-        put("require_pushed_requests", sign_in.require_pushed_requests.map(|yes| json!(yes)));
-        put("id_token_alg", sign_in.id_token_alg.map(or_null));
-        put("post_logout_redirect_uris", sign_in.post_logout_redirect_uri.map(list));
-        put("backchannel_logout_uri", sign_in.backchannel_logout_uri.map(or_null));
+        put("name", self.name.map(text));
+        put("first_party", self.first_party.map(|own| json!(own)));
+        put("allow_missing_pkce", self.allow_missing_pkce.map(|allow| json!(allow)));
+        put("require_pushed_requests", self.require_pushed_requests.map(|require| json!(require)));
+        put("id_token_alg", self.id_token_alg.map(text));
+        put("post_logout_redirect_uris", self.post_logout_redirect_uri.map(list));
+        put("backchannel_logout_uri", self.backchannel_logout_uri.map(text));
         let lifetimes: Map<String, Value> = [
             ("access", self.access_lifetime),
             ("idle", self.idle_lifetime),
@@ -322,6 +313,11 @@ impl Settings {
         put("lifetimes", (!lifetimes.is_empty()).then_some(Value::Object(lifetimes)));
         members
     }
+}
+
+/// A text; an empty one goes back to the default.
+fn text(value: String) -> Value {
+    if value.is_empty() { Value::Null } else { Value::String(value) }
 }
 
 /// A list's values; a lone empty one clears it.

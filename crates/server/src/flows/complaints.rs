@@ -72,6 +72,14 @@ pub(super) fn tenant(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Characters that are not seen, or that change the order in which others are seen: with them two
+/// names can look the same.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,11 +3,10 @@
 
 mod body;
 mod check;
-mod sign_in;
 mod uris;
 
 pub use body::{ClientFields, LifetimeFields, Maybe, NewClient};
-pub use check::{Checked, MAX_SCOPE_BYTES, change as check_change, new_client as check_new};
+pub use check::{Checked, MAX_CLIENT_NAME, MAX_SCOPE_BYTES, change as check_change, new_client as check_new};
 pub use uris::{MAX_AUDIENCE_BYTES, MAX_AUDIENCES, MAX_REDIRECT_URI, MAX_REDIRECT_URIS};
 
 use base64::Engine as _;

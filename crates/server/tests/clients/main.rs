@@ -51,3 +51,8 @@ fn openidconnect_signs_in_refreshes_revokes_and_signs_out() {
 fn huskarl_signs_in_refreshes_revokes_and_signs_out() {
     meet(rust("huskarl"));
 }
+
+#[test]
+fn openid_client_signs_people_in_by_a_form_in_a_real_browser() {
+    meet(node("openid-client-in-chromium.mjs"));
+}

@@ -43,25 +43,19 @@ impl Stage {
         // The origin of a browser application is its address to the letter.
         let app = format!("http://127.0.0.1:{}", free_port());
         let app_callback = format!("{app}/callback");
-        let with_people = |id: &'static str, kind: &'static str, redirect_uri: &str| {
-            place.json(&[
-                "client",
-                "add",
-                id,
-                "--kind",
-                kind,
-                "--redirect-uri",
-                redirect_uri,
-                "--scope",
-                SCOPE,
-                "--audience",
-                API,
-            ])
+        let with_people = |id, kind, more: &[&str]| {
+            let all =
+                [&["client", "add", id, "--kind", kind, "--scope", SCOPE, "--audience", API], more].concat();
+            place.json(&all)
         };
-        let shop = with_people("shop", "web", REDIRECT_URI);
-        with_people("desktop", "native", REDIRECT_URI);
-        with_people("tv", "cli", "");
-        with_people("spa", "spa", &app_callback);
+        let back = ["--redirect-uri", REDIRECT_URI, "--post-logout-redirect-uri", POST_LOGOUT_REDIRECT_URI];
+        let shop = with_people("shop", "web", &back);
+        with_people("desktop", "native", &back);
+        with_people("tv", "cli", &[]);
+        let back = ["--redirect-uri", &app_callback, "--post-logout-redirect-uri", &app];
+        with_people("spa", "spa", &back);
+        let portal =
+            with_people("portal", "web", &[&back[..], &["--name", "The portal", "--first-party"]].concat());
         let worker = place.json(&[
             "client",
             "add",
@@ -75,9 +69,6 @@ impl Stage {
             "--introspects",
             API,
         ]);
-        allow_return(&place, "shop", POST_LOGOUT_REDIRECT_URI);
-        allow_return(&place, "desktop", POST_LOGOUT_REDIRECT_URI);
-        allow_return(&place, "spa", &app);
         let server = Server::start(&place, &[]);
         let environment = vec![
             ("ISSUER", server.public.clone()),
@@ -93,6 +84,8 @@ impl Stage {
             ("DEVICE_ID", "tv".to_owned()),
             ("SERVICE_ID", "worker".to_owned()),
             ("SERVICE_SECRET", secret(&worker)),
+            ("PORTAL_ID", "portal".to_owned()),
+            ("PORTAL_SECRET", secret(&portal)),
             ("APP", app),
             ("APP_ID", "spa".to_owned()),
             ("SCREENSHOTS", screenshots()),
@@ -142,14 +135,6 @@ fn screenshots() -> String {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients/screenshots");
     std::fs::create_dir_all(&folder).unwrap();
     folder.into_os_string().into_string().unwrap()
-}
-
-/// Registers where a person may be sent after signing out: there is no command for it yet.
-fn allow_return(place: &Place, client: &str, uri: &str) {
-    let store = rusqlite::Connection::open(place.path("countersign-data/countersign.db")).unwrap();
-    let settings = serde_json::json!({ "post_logout_redirect_uris": [uri] }).to_string();
-    let sql = "UPDATE client SET settings = json_set(settings, '$.sign_in', json(?1)) WHERE id = ?2";
-    assert_eq!(store.execute(sql, [settings.as_str(), client]).unwrap(), 1);
 }
 
 fn secret(client: &Value) -> String {

@@ -65,7 +65,7 @@ macro_rules! client_body {
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<Vec<String>>)]
             pub extra_claims: Maybe<Vec<String>>,
-            /// Its name as people know it; its id is shown when none is given.
+            /// Its name as people know it, at most 64 characters; its id when none is given.
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<String>)]
             pub name: Maybe<String>,
@@ -73,16 +73,16 @@ macro_rules! client_body {
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<bool>)]
             pub first_party: Maybe<bool>,
-            /// Accepts authorization requests without PKCE that have a nonce; confidential clients
-            /// only.
+            /// Accepts authorization requests without PKCE that have a `nonce`: for confidential
+            /// clients that cannot send it.
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<bool>)]
             pub allow_missing_pkce: Maybe<bool>,
-            /// Accepts authorization requests only when they were pushed (RFC 9126).
+            /// Accepts authorization requests only when they were pushed.
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<bool>)]
             pub require_pushed_requests: Maybe<bool>,
-            /// `ES256`, `EdDSA` or `RS256` for its ID tokens; the server's when none is given.
+            /// `ES256`, `EdDSA` or `RS256`; the server's when none is given.
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<String>)]
             pub id_token_alg: Maybe<String>,
@@ -90,7 +90,7 @@ macro_rules! client_body {
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<Vec<String>>)]
             pub post_logout_redirect_uris: Maybe<Vec<String>>,
-            /// Where to tell that a session has ended (OpenID Connect Back-Channel Logout 1.0).
+            /// Where to tell that a session has ended: https, or http on a loopback address.
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<String>)]
             pub backchannel_logout_uri: Maybe<String>,

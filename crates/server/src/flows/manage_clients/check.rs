@@ -1,12 +1,15 @@
 //! What an operator may say of a client: pure, with all complaints at once.
 
+mod sign_in;
+
+pub use sign_in::MAX_CLIENT_NAME;
+
 use std::time::Duration;
 
 use clap::ValueEnum;
 use countersign_wire::{ClientId, Scope};
 
 use super::body::{ClientFields, LifetimeFields, Maybe, NewClient};
-use super::sign_in;
 use super::uris::{self, MAX_AUDIENCE_BYTES, MAX_AUDIENCES, MAX_REDIRECT_URIS};
 use crate::flows::complaints::{Complaints, quote, tenant};
 use crate::flows::policy::{MAX_ACCESS, MAX_OVERLAP, Policy};
@@ -102,7 +105,7 @@ fn judge(
     let mut warnings = Vec::new();
     if let Some(uris) = &fields.redirect_uris {
         settings.redirect_uris = uris.clone().unwrap_or_default();
-        judge_redirect_uris(&settings, complaints, &mut warnings);
+        judge_redirect_uris("redirect_uris", &settings.redirect_uris, complaints, &mut warnings);
     }
     if let Some(scope) = &fields.scope {
         settings.scope = judge_scope(scope.as_deref().unwrap_or_default(), complaints);
@@ -148,7 +151,7 @@ fn judge(
         settings.extra_claims = claims.clone().unwrap_or_default();
         judge_extra_claims(&settings.extra_claims, complaints);
     }
-    sign_in::judge(&mut settings, fields, complaints, &mut warnings);
+    sign_in::judge(&mut settings.sign_in, fields, complaints, &mut warnings);
     judge_whole(&mut settings, policy, complaints, &mut warnings);
     Checked { tenant: tenant_after, settings, warnings }
 }
@@ -165,6 +168,7 @@ fn judge_whole(
     if service && !settings.redirect_uris.is_empty() {
         complaints.add("redirect_uris", "a service client has no users to redirect: leave them out");
     }
+    sign_in::judge_whole(settings, complaints);
     if service && sessions_only(&settings.lifetimes) {
         complaints.add("lifetimes", "a service client has no refresh tokens: only access can be set");
     }
@@ -208,13 +212,17 @@ fn judge_whole(
     }
 }
 
-fn judge_redirect_uris(settings: &ClientSettings, complaints: &mut Complaints, warnings: &mut Vec<String>) {
-    let uris = &settings.redirect_uris;
+fn judge_redirect_uris(
+    member: &str,
+    uris: &[String],
+    complaints: &mut Complaints,
+    warnings: &mut Vec<String>,
+) {
     if uris.len() > MAX_REDIRECT_URIS {
-        complaints.add("redirect_uris", format_args!("the most is {MAX_REDIRECT_URIS}"));
+        complaints.add(member, format_args!("the most is {MAX_REDIRECT_URIS}"));
     }
     for (i, uri) in uris.iter().enumerate().take(MAX_REDIRECT_URIS) {
-        let member = format!("redirect_uris[{i}]");
+        let member = format!("{member}[{i}]");
         match uris::redirect_uri(uri) {
             Ok(Some(warning)) => warnings.push(format!("{member}: {warning}")),
             Ok(None) => {}

@@ -11,9 +11,6 @@ pub const MAX_AUDIENCES: usize = 16;
 /// Most bytes of all audiences of a client.
 pub const MAX_AUDIENCE_BYTES: usize = 1024;
 
-/// The parameters of an answer (OAuth 2.1 section 4.1.2, RFC 9207 section 2).
-const ANSWERED: [&str; 6] = ["code", "state", "iss", "error", "error_description", "error_uri"];
-
 /// Checks a redirect URI (RFC 9700 section 2.1, RFC 8252 section 7, OAuth 2.1 section 2.3.1).
 /// Returns a warning for one that works but could be better.
 pub(super) fn redirect_uri(text: &str) -> Result<Option<&'static str>, &'static str> {
@@ -32,10 +29,6 @@ pub(super) fn redirect_uri(text: &str) -> Result<Option<&'static str>, &'static 
         return Err("must not have a wildcard: redirect URIs are compared as exact text, so list each one");
     }
     let url = Url::parse(text).map_err(|_| "must be an absolute URI such as https://app.example/callback")?;
-    // OAuth 2.1 section 4.1.2: the answer is added to the query, and each parameter comes once.
-    if url.query_pairs().any(|(name, _)| ANSWERED.contains(&name.as_ref())) {
-        return Err("must not have a parameter in its query that the answer has: code, state, iss, error");
-    }
     let Some((scheme, rest)) = text.split_once(':') else { return Err("must be an absolute URI") };
     match url.scheme() {
         "https" | "http" if !rest.starts_with("//") => Err("must have // after its scheme"),
@@ -62,30 +55,14 @@ pub(super) fn redirect_uri(text: &str) -> Result<Option<&'static str>, &'static 
     }
 }
 
-/// Checks where a client is told of ended sessions (OpenID Connect Back-Channel Logout 1.0
-/// section 2.2).
+/// Checks where a client is told that a session has ended (OpenID Connect Back-Channel Logout 1.0
+/// section 2.2). It is called from here, so unlike a redirect URI it has no scheme of its own.
 pub(super) fn backchannel_logout_uri(text: &str) -> Result<(), &'static str> {
-    if text.len() > MAX_REDIRECT_URI {
-        return Err("is longer than 2048 bytes");
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !scheme.is_some_and(|scheme| scheme == "https" || scheme == "http") {
+        return Err("must be https; http is for loopback addresses (127.0.0.1, [::1]) only");
     }
-    if text.contains('#') {
-        return Err("must not have a fragment");
-    }
-    let url = Url::parse(text).map_err(|_| "must be an absolute URI such as https://app.example/logout")?;
-    if !text.bytes().all(is_uri_byte) || !url.username().is_empty() || url.password().is_some() {
-        return Err("must be a plain URI, without user name, password and characters that want encoding");
-    }
-    let is_loopback = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback => Ok(()),
-        _ => Err("must be https; http is for loopback addresses only"),
-    }
+    redirect_uri(text).map(|_| ())
 }
 
 /// Checks an audience: an absolute URI without a fragment (RFC 8707 section 2), or a plain name.
@@ -117,7 +94,6 @@ mod tests {
         for good in [
             "https://app.example/callback",
             "https://app.example:8443/callback?tenant=1",
-            "https://app.example/callback?country_code=1",
             "http://127.0.0.1/callback",
             "http://127.0.0.1:51234/callback",
             "http://[::1]:8080/",
@@ -151,9 +127,6 @@ mod tests {
             "javascript:alert(1)",
             "data:text/html,x",
             "myapp:/callback",
-            "https://app.example/callback?code=1",
-            "https://app.example/callback?a=1&%73tate=x",
-            "https://app.example/callback?iss=https://evil.example",
             &format!("https://app.example/{}", "x".repeat(MAX_REDIRECT_URI)),
         ] {
             assert!(redirect_uri(bad).is_err(), "{bad}");
@@ -161,17 +134,19 @@ mod tests {
     }
 
     #[test]
-    fn back_channel_logout_uris() {
-        for good in ["https://app.example/logout?x=1", "http://127.0.0.1:8080/logout", "http://localhost/x"] {
+    fn backchannel_logout_uris() {
+        for good in ["https://app.example/out?tenant=1", "http://127.0.0.1:3000/out", "http://[::1]/out"] {
             assert_eq!(backchannel_logout_uri(good), Ok(()), "{good}");
         }
         for bad in [
             "",
-            "/logout",
-            "http://app.example/",
-            "ftp://app.example/",
-            "https://u:p@app.example/",
-            "https://a.example/#x",
+            "/out",
+            "com.example.app:/out",
+            "http://app.example/out",
+            "https://app.example/#out",
+            "https:app.example/out",
+            "https://user@app.example/out",
+            "file:///out",
         ] {
             assert!(backchannel_logout_uri(bad).is_err(), "{bad}");
         }

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::flows::complaints::{Complaints, quote, tenant};
+use crate::flows::complaints::{Complaints, is_invisible, quote, tenant};
 
 /// Longest user name, in characters, as given and in canonical form.
 pub const MAX_NAME: usize = 128;
@@ -83,14 +83,6 @@ fn username(name: &str) -> Result<String, &'static str> {
         return Err("must not look like a UUID: users' ids do");
     }
     Ok(canonical)
-}
-
-/// Characters that are not seen, or that change the order in which others are seen: with them two
-/// names can look the same.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Only a message can say whether an address works; this finds what cannot be one.

@@ -51,10 +51,13 @@ pub(super) struct ClientView {
     allow_long_access_tokens: bool,
     introspects: Vec<String>,
     extra_claims: Vec<String>,
-    /// Its name as people know it.
+    /// Its name as people know it; null is its id.
     name: Option<String>,
+    /// Nobody is asked for consent.
     first_party: bool,
+    /// Accepts authorization requests without PKCE that have a `nonce`.
     allow_missing_pkce: bool,
+    /// Accepts authorization requests only when they were pushed.
     require_pushed_requests: bool,
     /// Null takes the server's.
     id_token_alg: Option<&'static str>,

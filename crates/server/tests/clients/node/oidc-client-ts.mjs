@@ -5,34 +5,14 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { env } from 'node:process';
 
-import { chromium } from 'playwright-core';
+import { inChromium, picture } from './chromium.mjs';
 
 const server = await serve(new URL(env.APP).port);
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
-try {
-  await main(await browser.newContext());
-} finally {
-  await browser.close();
-  server.close();
-}
+await inChromium(main);
+server.close();
 
-async function main(context) {
-  const complaints = [];
-  // A browser says on its console what our headers kept a page from doing.
-  context.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(`${message.location().url}: ${message.text()}`);
-  });
-  context.on('weberror', (error) => complaints.push(error.error().stack));
+async function main(newContext) {
+  const { context, complaints } = await newContext();
 
   // Sign in.
   const tab = await context.newPage();
@@ -137,11 +117,6 @@ async function isOver({ refresh_token }) {
   const body = new URLSearchParams({ grant_type: 'refresh_token', client_id: env.APP_ID, refresh_token });
   const response = await fetch(`${env.ISSUER}/oauth/token`, { method: 'POST', body });
   assert.equal((await response.json()).error, 'invalid_grant');
-}
-
-/** Keeps what a page looks like, for somebody to look at. */
-async function picture(page, name) {
-  await page.screenshot({ path: `${env.SCREENSHOTS}/${name}.png`, fullPage: true });
 }
 
 async function serve(port) {

@@ -123,6 +123,12 @@ fn what_a_kind_has_no_use_for_is_refused() {
             .starts_with("redirect_uris")
     );
     assert!(complaints("service", json!({"lifetimes": {"idle": 60}}))[0].starts_with("lifetimes"));
+    for (member, value) in [
+        ("post_logout_redirect_uris", json!(["https://a.example/"])),
+        ("backchannel_logout_uri", json!("https://a.example/out")),
+    ] {
+        assert!(complaints("service", json!({member: value}))[0].starts_with(member));
+    }
     assert!(complaints("web", json!({"rotation": "reuse", "introspects": ["*", "billing"]})).is_empty());
 }
 
@@ -165,4 +171,62 @@ fn a_change_keeps_what_it_does_not_name() {
     assert_eq!(shorter.longest_access, 1800, "older access tokens may still live");
     assert_eq!(change(json!({"lifetimes": {"access": 3600}})).settings.longest_access, 3600);
     assert_eq!(change(json!({"lifetimes": null})).settings.lifetimes, LifetimeSettings::default());
+}
+
+#[test]
+fn how_people_are_signed_in() {
+    let checked = add(json!({
+        "id": "app", "kind": "web", "scope": "openid profile email offline_access address phone",
+        "name": " Demo Shop ", "first_party": true, "allow_missing_pkce": true, "require_pushed_requests": true,
+        "id_token_alg": "RS256", "post_logout_redirect_uris": ["https://app.example/"],
+        "backchannel_logout_uri": "https://app.example/out",
+    }))
+    .unwrap();
+    assert_eq!(checked.settings.scope.to_string(), "address email offline_access openid phone profile");
+    let expected = SignInSettings {
+        name: Some("Demo Shop".to_owned()),
+        first_party: true,
+        allow_missing_pkce: true,
+        require_pushed_requests: true,
+        id_token_alg: Some(Algorithm::RS256),
+        post_logout_redirect_uris: vec!["https://app.example/".to_owned()],
+        backchannel_logout_uri: Some("https://app.example/out".to_owned()),
+    };
+    assert_eq!(checked.settings.sign_in, expected);
+    assert_eq!(add(json!({"id": "app", "kind": "web"})).unwrap().settings.sign_in, SignInSettings::default());
+
+    for (member, value) in [
+        ("name", json!("")),
+        ("name", json!("x".repeat(65))),
+        ("name", json!("Shop\u{202e}kcap")),
+        ("id_token_alg", json!("none")),
+        ("post_logout_redirect_uris[1]", json!(["https://a.example/", "http://a.example/"])),
+        ("backchannel_logout_uri", json!("com.example.app:/out")),
+    ] {
+        let given = member.split('[').next().unwrap();
+        let found = complaints("web", json!({given: value}));
+        assert!(found.len() == 1 && found[0].starts_with(&format!("{member}: ")), "{member}: {found:?}");
+    }
+    assert!(complaints("web", json!({"name": "\u{e9}".repeat(64)})).is_empty());
+}
+
+#[test]
+fn only_a_client_with_a_secret_may_leave_pkce_out() {
+    let found = complaints("spa", json!({"allow_missing_pkce": true}));
+    assert!(found[0].starts_with("allow_missing_pkce: "), "{found:?}");
+    assert!(complaints("spa", json!({"allow_missing_pkce": false})).is_empty());
+}
+
+#[test]
+fn each_member_of_signing_in_goes_back_to_its_default() {
+    let before = client(json!({
+        "id": "app", "kind": "web", "name": "Shop", "first_party": true, "id_token_alg": "RS256",
+        "post_logout_redirect_uris": ["https://app.example/"], "backchannel_logout_uri": "https://app.example/out",
+    }));
+    let back = json!({
+        "name": null, "first_party": null, "allow_missing_pkce": null, "require_pushed_requests": null,
+        "id_token_alg": null, "post_logout_redirect_uris": null, "backchannel_logout_uri": null,
+    });
+    let after = change(&before, &serde_json::from_value(back).unwrap(), &policy()).unwrap();
+    assert_eq!(after.settings.sign_in, SignInSettings::default());
 }
