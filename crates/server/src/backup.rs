@@ -1,7 +1,7 @@
 //! Backups: one text file of JSON lines that either engine can write and either can read.
 //!
 //! ```text
-//! {"format":"countersign-backup","version":1,"created_at":"…","engine":"…","schema":1}
+//! {"format":"countersign-backup","version":1,"created_at":"…","engine":"…","schema":2}
 //! {"table":"session","row":{…}}
 //! …
 //! {"trailer":{"rows":{"session":1,…},"sha256":"…"}}
@@ -13,10 +13,11 @@
 //!
 //! **How consistent it is.** The server goes on while it is read, page by page. Each row is as it
 //! was at some moment between beginning and end; rows that others change while they are read are
-//! neither lost nor doubled (`read.rs`). Sessions are read before the users, clients and tenants
+//! neither lost nor doubled (`read.rs`). Sessions of both kinds are read before the users, clients and tenants
 //! that can end them, and the log's position last: so a gate in a backup is never older than a
 //! session that it closes. What can be missed is a revocation of a single session during the
 //! backup, as one after it would be; restoring ends all sessions anyway unless told otherwise.
+//! Factors are read before the users too: a user in a backup has those that were removed with it.
 
 mod check;
 mod read;
@@ -38,14 +39,26 @@ pub const FORMAT: &str = "countersign-backup";
 /// The version of the form of the lines.
 pub const VERSION: u32 = 1;
 /// The newest migration that the rows are of.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 /// Rows that are read or written at once.
 const PAGE: u32 = 1_000;
 /// Longest line, in bytes.
 const MAX_LINE: usize = 8 * 1024 * 1024;
 
 /// The tables in the order of a backup: see the module's text.
-const ORDER: [&str; 8] = ["session", "event", "user", "client", "tenant", "revocation", "key", "meta"];
+const ORDER: [&str; 11] = [
+    "session",
+    "browser_session",
+    "factor",
+    "consent",
+    "event",
+    "user",
+    "client",
+    "tenant",
+    "revocation",
+    "key",
+    "meta",
+];
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

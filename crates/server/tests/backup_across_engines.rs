@@ -13,12 +13,12 @@ use countersign::entropy;
 use countersign::store::postgres::PostgresStore;
 use countersign::store::sqlite::SqliteStore;
 use countersign::store::{
-    Client, ClientKind, ClientSettings, Context, KeyPurpose, KeyRecord, LifetimeSettings, NewSession, Page,
-    Profile, Reason, RotateSession, Rotation, Session, SessionFilter, SignInSettings, Started, Store, TABLES,
-    Target, TokenFormat, User,
+    Client, ClientKind, ClientSettings, Context, Factor, FactorKind, KeyPurpose, KeyRecord, LifetimeSettings,
+    NewBrowserSession, NewSession, Page, Profile, Reason, RotateSession, Rotation, Session, SessionFilter,
+    SignInSettings, Started, Store, TABLES, Target, TokenFormat, User, UserChange,
 };
 use countersign::time::Timestamp;
-use countersign_wire::{SessionId, UserId};
+use countersign_wire::{BrowserSessionId, SessionId, UserId};
 
 const T0: Timestamp = Timestamp(1_800_000_000_000);
 const LATER: Timestamp = Timestamp(T0.0 + 60_000);
@@ -108,6 +108,38 @@ async fn fill(store: &Arc<dyn Store>) -> Session {
         sealed: vec![0, 1, 127, 128, 255],
     };
     store.add_key(&key).await.unwrap();
+    let browser = NewBrowserSession {
+        id: BrowserSessionId(entropy::uuid_v7(T0)),
+        user: user.id,
+        secret_hash: [200; 32],
+        user_stamp: 1,
+        remember: true,
+        acr: "1".to_owned(),
+        amr: vec!["pwd".to_owned()],
+        idle_lifetime: Duration::from_secs(3600),
+        absolute_lifetime: Duration::from_secs(7200),
+        network: None,
+        agent: Some("“Browser”".to_owned()),
+        now: T0,
+    };
+    assert!(store.start_browser_session(&browser).await.unwrap().is_some());
+    for client in ["web", "app"] {
+        let scope = "read".parse().unwrap();
+        store.grant_consent(user.id, &client.parse().unwrap(), &scope, T0).await.unwrap();
+    }
+    let bob = User { id: UserId(entropy::uuid_v7(T0)), canonical: "bob".to_owned(), ..user.clone() };
+    store.add_user(&bob).await.unwrap();
+    let factor = Factor {
+        id: entropy::uuid_v7(T0),
+        user: bob.id,
+        kind: FactorKind::Totp,
+        label: "ein Telefön".to_owned(),
+        created_at: T0,
+        used_at: None,
+        counter: 7,
+        body: "sealed".to_owned(),
+    };
+    store.change_user(bob.id, &UserChange::AddFactors(vec![factor]), T0, LATER).await.unwrap();
     store.revoke(&Target::Tenant("acme".to_owned()), Reason::Operator, T0, LATER).await.unwrap();
     let mut last = None;
     for _ in 0..5 {

@@ -64,10 +64,10 @@ enum Step {
 #[derive(Default)]
 struct Place {
     offset: u64,
-    last: Option<Key>,
+    last: Option<Vec<Key>>,
 }
 
-/// The value of a table's key column, in the order of the export.
+/// The value of a table's key column, in the order of the export; a key is one or several.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Number(i64),
@@ -156,15 +156,13 @@ impl Writer {
     }
 }
 
-fn key(table: &Table, row: &Value) -> Result<Key, BackupError> {
-    match row.get(table.key) {
+fn key(table: &Table, row: &Value) -> Result<Vec<Key>, BackupError> {
+    let part = |name: &&str| match row.get(*name) {
         Some(Value::String(text)) => Ok(Key::Text(text.clone())),
         Some(Value::Number(number)) => Ok(Key::Number(number.as_i64().unwrap_or(i64::MAX))),
-        _ => {
-            Err(crate::store::StoreError::Broken(format!("a row of {} has no {}", table.name, table.key))
-                .into())
-        }
-    }
+        _ => Err(crate::store::StoreError::Broken(format!("a row of {} has no {name}", table.name)).into()),
+    };
+    table.key.iter().map(part).collect()
 }
 
 fn line(text: &mut Vec<u8>, value: &impl serde::Serialize) -> Result<(), BackupError> {

@@ -218,8 +218,9 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreResult<()>;
 
-    /// Ends a browser session and every session that ends with it, each with its log entry, in one
-    /// transaction. Ending what has ended changes nothing. `None`: no such browser session.
+    /// Ends a browser session and every live session that ends with it, each with its log entry, in
+    /// one transaction; the receipt has the last entry's number. Ending what has ended changes
+    /// nothing. `None`: no such browser session.
     async fn end_browser_session(
         &self,
         id: BrowserSessionId,
@@ -247,7 +248,8 @@ pub trait Store: Send + Sync + 'static {
     /// All that a user consented to, by client.
     async fn consents(&self, user: UserId) -> StoreResult<Vec<Consent>>;
 
-    /// Remembers a consent: `scope` takes the place of what was there.
+    /// Remembers a consent, while there is such a user: `scope` takes the place of what was there,
+    /// and `now` of when.
     async fn grant_consent(
         &self,
         user: UserId,
@@ -256,8 +258,8 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreResult<()>;
 
-    /// Forgets a consent and ends the user's sessions with that client, each with its log entry,
-    /// in one transaction. `None`: there was none.
+    /// Forgets a consent and ends the user's live sessions with that client, each with its log
+    /// entry, in one transaction; the receipt has the last entry's number. `None`: there was none.
     async fn withdraw_consent(
         &self,
         user: UserId,
@@ -346,8 +348,9 @@ pub trait Store: Send + Sync + 'static {
 
     // --- upkeep -----------------------------------------------------------------------------
 
-    /// Removes, in a step of at most `limit` rows, sessions past their absolute expiry, log
-    /// entries that have expired and events older than `events_before`. Says how many rows went.
+    /// Removes, in a step of at most `limit` rows, sessions of both kinds past their absolute
+    /// expiry, log entries that have expired, events older than `events_before`, tickets that need
+    /// not be kept any longer and logout notices that are a day old. Says how many rows went.
     async fn purge(&self, now: Timestamp, events_before: Timestamp, limit: u32) -> StoreResult<u64>;
 
     /// Ends every session and token minted so far: the epoch rule after a restored backup.

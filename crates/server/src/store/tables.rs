@@ -20,7 +20,8 @@ pub enum ColumnKind {
     Bytes,
 }
 
-/// A column: its name and what it holds. Any column may be null.
+/// A column: its name and what it holds. Any column may be null, and is when a row of an older
+/// backup does not have it.
 pub type Column = (&'static str, ColumnKind);
 
 /// A table.
@@ -30,8 +31,8 @@ pub struct Table {
     pub name: &'static str,
     /// Its columns.
     pub columns: &'static [Column],
-    /// The column whose order is the export's order; unique.
-    pub key: &'static str,
+    /// The columns whose order is the export's order; together unique.
+    pub key: &'static [&'static str],
 }
 
 impl Table {
@@ -43,15 +44,22 @@ impl Table {
 
 /// Every table, in the order in which they are exported and imported. `meta` has one row, which
 /// an import replaces.
-pub const TABLES: [Table; 8] = [
-    Table { name: "meta", columns: &META, key: "id" },
-    Table { name: "tenant", columns: &TENANT, key: "id" },
-    Table { name: "client", columns: &CLIENT, key: "id" },
-    Table { name: "user", columns: &USER, key: "id" },
-    Table { name: "session", columns: &SESSION, key: "id" },
-    Table { name: "revocation", columns: &REVOCATION, key: "number" },
-    Table { name: "event", columns: &EVENT, key: "number" },
-    Table { name: "key", columns: &KEY, key: "id" },
+///
+/// Tickets and logout notices are not among them. A ticket lives for minutes and is used once: a
+/// copy of it could be used again. A notice is of a session's end that its client has heard of
+/// since, or is told of by the next refresh.
+pub const TABLES: [Table; 11] = [
+    Table { name: "meta", columns: &META, key: &["id"] },
+    Table { name: "tenant", columns: &TENANT, key: &["id"] },
+    Table { name: "client", columns: &CLIENT, key: &["id"] },
+    Table { name: "user", columns: &USER, key: &["id"] },
+    Table { name: "session", columns: &SESSION, key: &["id"] },
+    Table { name: "revocation", columns: &REVOCATION, key: &["number"] },
+    Table { name: "event", columns: &EVENT, key: &["number"] },
+    Table { name: "key", columns: &KEY, key: &["id"] },
+    Table { name: "browser_session", columns: &BROWSER_SESSION, key: &["id"] },
+    Table { name: "consent", columns: &CONSENT, key: &["user_id", "client_id"] },
+    Table { name: "factor", columns: &FACTOR, key: &["id"] },
 ];
 
 use ColumnKind::{Bool, Bytes, Integer, Text, Uuid};
@@ -71,7 +79,7 @@ const CLIENT: [Column; 7] = [
     ("settings", Text),
 ];
 
-const USER: [Column; 10] = [
+const USER: [Column; 11] = [
     ("id", Uuid),
     ("username", Text),
     ("canonical", Text),
@@ -82,9 +90,10 @@ const USER: [Column; 10] = [
     ("tenant", Text),
     ("roles", Text),
     ("created_at", Integer),
+    ("profile", Text),
 ];
 
-const SESSION: [Column; 29] = [
+const SESSION: [Column; 30] = [
     ("id", Uuid),
     ("user_id", Uuid),
     ("client_id", Text),
@@ -98,6 +107,7 @@ const SESSION: [Column; 29] = [
     ("auth_time", Integer),
     ("acr", Text),
     ("amr", Text),
+    ("browser", Uuid),
     ("nonce_hash", Bytes),
     ("user_stamp", Integer),
     ("born", Integer),
@@ -144,4 +154,39 @@ const KEY: [Column; 7] = [
     ("active_at", Integer),
     ("expires_at", Integer),
     ("sealed", Bytes),
+];
+
+const BROWSER_SESSION: [Column; 18] = [
+    ("id", Uuid),
+    ("secret_hash", Bytes),
+    ("user_id", Uuid),
+    ("user_stamp", Integer),
+    ("born", Integer),
+    ("remember", Bool),
+    ("created_at", Integer),
+    ("auth_time", Integer),
+    ("acr", Text),
+    ("amr", Text),
+    ("seen_at", Integer),
+    ("idle_lifetime", Integer),
+    ("idle_expires_at", Integer),
+    ("expires_at", Integer),
+    ("network", Text),
+    ("agent", Text),
+    ("ended_at", Integer),
+    ("ended_reason", Text),
+];
+
+const CONSENT: [Column; 4] =
+    [("user_id", Uuid), ("client_id", Text), ("scope", Text), ("granted_at", Integer)];
+
+const FACTOR: [Column; 8] = [
+    ("id", Uuid),
+    ("user_id", Uuid),
+    ("kind", Text),
+    ("label", Text),
+    ("created_at", Integer),
+    ("used_at", Integer),
+    ("counter", Integer),
+    ("body", Text),
 ];

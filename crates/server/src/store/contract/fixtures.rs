@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_wire::{ClientId, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, ClientId, SessionId, UserId};
 
 use crate::entropy;
 use crate::store::{
-    Added, Client, ClientKind, ClientSettings, Context, LifetimeSettings, NewSession, Page, Profile, Reason,
-    Receipt, Replay, RotateSession, Rotation, Session, SignInSettings, Standing, Started, Store, Target,
-    TokenFormat, User,
+    Added, BrowserStanding, Client, ClientKind, ClientSettings, Context, LifetimeSettings, NewBrowserSession,
+    NewSession, Page, Profile, Reason, Receipt, Replay, RotateSession, Rotation, Session, SignIn,
+    SignInSettings, Standing, StartRefusal, Started, Store, Target, Ticket, TicketKind, TokenFormat, User,
 };
 use crate::time::Timestamp;
 
@@ -199,4 +199,82 @@ pub(crate) async fn add_user(store: &Arc<dyn Store>, user: User) -> User {
 pub(crate) async fn add_client(store: &Arc<dyn Store>, client: Client) -> Client {
     assert_eq!(store.add_client(&client).await.unwrap(), Added::Yes);
     store.client(&client.id).await.unwrap().unwrap()
+}
+
+/// A browser session of the user, for somebody who was just authenticated.
+pub(crate) fn new_browser(user: &User, now: Timestamp) -> NewBrowserSession {
+    let id = BrowserSessionId(entropy::uuid_v7(now));
+    NewBrowserSession {
+        id,
+        user: user.id,
+        secret_hash: hash_of(id.0),
+        user_stamp: user.stamp,
+        remember: false,
+        acr: "1".to_owned(),
+        amr: vec!["pwd".to_owned()],
+        idle_lifetime: IDLE,
+        absolute_lifetime: ABSOLUTE,
+        network: Some("192.0.2.0/24".to_owned()),
+        agent: Some("Browser".to_owned()),
+        now,
+    }
+}
+
+/// A ticket that is good for a minute and remembered for an hour.
+pub(crate) fn new_ticket(kind: TicketKind, now: Timestamp) -> Ticket {
+    Ticket {
+        hash: hash_of(entropy::uuid_v7(now)),
+        kind,
+        expires_at: now.plus(Duration::from_secs(60)),
+        kept_until: now.plus(Duration::from_secs(3600)),
+        revision: 1,
+        body: r#"{"a":1}"#.to_owned(),
+        session: None,
+    }
+}
+
+/// A hash that no other thing has.
+fn hash_of(id: uuid::Uuid) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash[..16].copy_from_slice(id.as_bytes());
+    hash
+}
+
+impl World {
+    /// The user as stored now.
+    pub(crate) async fn user_now(&self) -> User {
+        self.store.user(self.user.id).await.unwrap().unwrap()
+    }
+
+    /// Starts a browser session of the user as stored now.
+    pub(crate) async fn browse(&self, now: Timestamp) -> BrowserStanding {
+        let new = new_browser(&self.user_now().await, now);
+        self.store.start_browser_session(&new).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn browser_now(&self, browser: &BrowserStanding) -> BrowserStanding {
+        self.store.browser_session(&browser.session.secret_hash).await.unwrap().unwrap()
+    }
+
+    /// Adds a code.
+    pub(crate) async fn code(&self, now: Timestamp) -> Ticket {
+        let ticket = new_ticket(TicketKind::Code, now);
+        assert_eq!(self.store.add_ticket(&ticket).await.unwrap(), Added::Yes);
+        ticket
+    }
+
+    /// What starts a session with a new code in that browser session.
+    pub(crate) async fn redemption(&self, browser: &BrowserStanding, now: Timestamp) -> NewSession {
+        let mut new = new_session(self.user.id, &self.client, now);
+        let ticket = self.code(now).await.hash;
+        new.sign_in = Some(SignIn { ticket, browser: browser.session.id, ends_with_browser: true });
+        new
+    }
+
+    pub(crate) async fn refused(&self, new: &NewSession) -> Option<StartRefusal> {
+        match self.store.start_session(new).await.unwrap() {
+            Started::Session { .. } => None,
+            Started::Refused(why) => Some(why),
+        }
+    }
 }

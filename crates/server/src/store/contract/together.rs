@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
+use super::account::factor;
 use super::fixtures::*;
-use crate::store::{Added, Reason, Standing, Started, Store, Target, UserChange};
+use super::sign_in::renewal_of;
+use crate::store::{
+    Added, FactorKind, FactorUse, NewSession, Reason, SessionFilter, Standing, StartRefusal, Started, Store,
+    Target, TicketKind, UserChange,
+};
 
 /// S3: of many presentations of one generation, one succeeds.
 pub(crate) async fn one_generation_is_consumed_once(store: Arc<dyn Store>) {
@@ -243,4 +248,122 @@ pub(crate) async fn starts_and_a_disable_leave_nothing_live(store: Arc<dyn Store
         let sessions = world.store.sessions(&Default::default(), &all(), T0).await.unwrap();
         assert!(sessions.iter().all(|s| !s.is_live(T0)));
     }
+}
+
+/// A code is redeemed once, whoever redeems it how often.
+pub(crate) async fn one_ticket_starts_one_session(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let mut bob = world.clone();
+    bob.user = add_user(&world.store, user_named("bob")).await;
+    let hers = world.redemption(&world.browse(T0).await, T0).await;
+    // The same ticket in another's hands: no lock of a user keeps the two apart.
+    let mut his = bob.redemption(&bob.browse(T0).await, T0).await;
+    his.sign_in.as_mut().unwrap().ticket = hers.sign_in.unwrap().ticket;
+    let started = join_all((0..CROWD).map(|n| {
+        let new = if n % 2 == 0 { hers.clone() } else { his.clone() };
+        let id = new_session(new.user, &world.client, T0).id;
+        let (store, new) = (world.store.clone(), NewSession { id, ..new });
+        tokio::spawn(async move { store.start_session(&new).await.unwrap() })
+    }))
+    .await;
+    let (mut sessions, mut refused) = (Vec::new(), 0);
+    for started in started {
+        match started.unwrap() {
+            Started::Session { standing, .. } => sessions.push(standing.session.id),
+            Started::Refused(StartRefusal::Ticket) => refused += 1,
+            Started::Refused(why) => panic!("refused: {why:?}"),
+        }
+    }
+    assert_eq!((sessions.len(), refused), (1, CROWD - 1));
+    let ticket = world.store.ticket(&hers.sign_in.unwrap().ticket).await.unwrap().unwrap();
+    assert_eq!(ticket.session, Some(sessions[0]));
+    let stored = world.store.sessions(&SessionFilter::default(), &all(), T0).await.unwrap();
+    assert_eq!(stored.len(), 1);
+}
+
+pub(crate) async fn one_take_of_a_ticket_succeeds(store: Arc<dyn Store>) {
+    let ticket = new_ticket(TicketKind::PushedRequest, T0);
+    store.add_ticket(&ticket).await.unwrap();
+    let taken = join_all((0..CROWD).map(|_| {
+        let (store, hash) = (store.clone(), ticket.hash);
+        tokio::spawn(async move { store.take_ticket(&hash, T0).await.unwrap() })
+    }))
+    .await;
+    let taken: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(taken, [ticket]);
+}
+
+pub(crate) async fn one_renewal_of_a_secret_succeeds(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let browser = world.browse(T0).await;
+    let renewed = join_all((0..8_u8).map(|n| {
+        let (world, renewal) = (world.clone(), renewal_of(&browser, [n; 32], at(1)));
+        tokio::spawn(async move { world.store.renew_browser_session(&renewal).await.unwrap() })
+    }))
+    .await;
+    let renewed: Vec<_> = renewed.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(renewed.len(), 1);
+    assert_eq!(world.browser_now(&renewed[0]).await, renewed[0]);
+}
+
+pub(crate) async fn one_use_of_a_factor_succeeds(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let code = factor(&world, FactorKind::Recovery, T0);
+    let add = UserChange::AddFactors(vec![code.clone()]);
+    world.store.change_user(world.user.id, &add, T0, keep(T0)).await.unwrap();
+    let used = join_all((0..CROWD).map(|_| {
+        let (world, id) = (world.clone(), code.id);
+        let used = FactorUse { id, seen: 0, counter: 1, body: None, now: T0 };
+        tokio::spawn(async move { world.store.use_factor(&used).await.unwrap() })
+    }))
+    .await;
+    assert_eq!(used.into_iter().filter(|used| *used.as_ref().unwrap()).count(), 1);
+}
+
+/// A session that starts while its browser session is signed out is refused, or ended with it.
+pub(crate) async fn starts_and_a_sign_out_leave_nothing_live(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let browser = world.browse(T0).await;
+    let mut starting = Vec::new();
+    for _ in 0..CROWD {
+        let (world, new) = (world.clone(), world.redemption(&browser, T0).await);
+        starting.push(tokio::spawn(async move { world.store.start_session(&new).await.unwrap() }));
+    }
+    let (id, reason) = (browser.session.id, Reason::BrowserSignOut);
+    let ended = world.store.end_browser_session(id, reason, T0, keep(T0)).await.unwrap().unwrap();
+    let mut begun = 0;
+    for started in join_all(starting).await {
+        match started.unwrap() {
+            Started::Session { .. } => begun += 1,
+            Started::Refused(why) => assert_eq!(why, StartRefusal::Browser),
+        }
+    }
+    assert_eq!(ended.sessions_ended, begun);
+    let sessions = world.store.sessions(&SessionFilter::default(), &all(), T0).await.unwrap();
+    assert!(sessions.iter().all(|s| !s.is_live(T0)));
+}
+
+/// Of the nodes that ask, each notice goes to one.
+pub(crate) async fn a_notice_goes_to_one(store: Arc<dyn Store>) {
+    let mut world = World::new(store).await;
+    let mut client = client_named("told");
+    client.settings.sign_in.backchannel_logout_uri = Some("https://app.example/out".to_owned());
+    world.client = add_client(&world.store, client).await;
+    for _ in 0..20 {
+        world.start(T0).await;
+    }
+    world.revoke(&Target::User(world.user.id), Reason::SignOut, T0).await;
+    let due = join_all((0..16).map(|_| {
+        let world = world.clone();
+        tokio::spawn(async move { world.store.due_logout_notices(5, T0, at(1)).await.unwrap() })
+    }))
+    .await;
+    let mut sessions: Vec<_> =
+        due.into_iter().flat_map(Result::unwrap).map(|notice| notice.session).collect();
+    let rest = world.store.due_logout_notices(100, T0, at(1)).await.unwrap();
+    sessions.extend(rest.into_iter().map(|notice| notice.session));
+    assert_eq!(sessions.len(), 20);
+    sessions.sort_unstable();
+    sessions.dedup();
+    assert_eq!(sessions.len(), 20);
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::account::factor;
 use super::fixtures::*;
 use crate::store::{
-    EventFilter, KeyPurpose, KeyRecord, Reason, Recent, SessionFilter, Store, StoreError, TABLES, Target,
-    UserChange,
+    EventFilter, FactorKind, KeyPurpose, KeyRecord, Profile, Reason, Recent, SessionFilter, SignIn, Store,
+    StoreError, TABLES, Target, UserChange,
 };
 use crate::time::Timestamp;
 
@@ -132,6 +133,9 @@ async fn fill(store: &Arc<dyn Store>) -> World {
     new.agent = Some("Browser".to_owned());
     new.acr = Some("high".to_owned());
     new.remember = true;
+    let browser = world.browse(T0).await;
+    let ticket = world.code(T0).await.hash;
+    new.sign_in = Some(SignIn { ticket, browser: browser.session.id, ends_with_browser: true });
     let start = world.start_as(&new).await;
     let mut rotate = rotation_of(&start.session, world.client.revision, at(1_000));
     rotate.retry_hash = Some([3; 16]);
@@ -142,6 +146,18 @@ async fn fill(store: &Arc<dyn Store>) -> World {
     world.revoke(&Target::Session(second.session.id), Reason::Reuse, at(2)).await;
     world.revoke(&Target::Token("a-jti".to_owned()), Reason::Leaked, at(2)).await;
     world.revoke(&Target::User(bob.id), Reason::SignOut, at(2)).await;
+    let gone = world.browse(at(3)).await.session.id;
+    world.store.end_browser_session(gone, Reason::Person, at(4), keep(at(4))).await.unwrap();
+    let mut bobs = world.clone();
+    bobs.user = bob;
+    let mut used = factor(&bobs, FactorKind::Totp, T0);
+    used.used_at = Some(at(1));
+    let add = UserChange::AddFactors(vec![used, factor(&bobs, FactorKind::Recovery, T0)]);
+    store.change_user(bobs.user.id, &add, at(2), keep(at(2))).await.unwrap();
+    for (user, client) in [(&world.user, "web"), (&world.user, "app"), (&bobs.user, "web")] {
+        let scope = "read".parse().unwrap();
+        store.grant_consent(user.id, &client.parse().unwrap(), &scope, T0).await.unwrap();
+    }
     let key = KeyRecord {
         id: "k".to_owned(),
         purpose: KeyPurpose::Refresh,
@@ -214,6 +230,29 @@ pub(crate) async fn an_export_can_be_imported(store: Arc<dyn Store>, other: Arc<
     assert_eq!(other.version().await.unwrap(), store.version().await.unwrap());
     assert_eq!(other.user(world.user.id).await.unwrap(), store.user(world.user.id).await.unwrap());
     assert_eq!(other.keys().await.unwrap(), store.keys().await.unwrap());
+    assert_eq!(other.consents(world.user.id).await.unwrap(), store.consents(world.user.id).await.unwrap());
+    let browsers = store.browser_sessions(world.user.id, at(5)).await.unwrap();
+    assert_eq!(browsers.len(), 1);
+    assert_eq!(other.browser_sessions(world.user.id, at(5)).await.unwrap(), browsers);
+}
+
+/// A backup made before there was signing in has neither its tables nor its columns.
+pub(crate) async fn a_backup_without_sign_ins_can_be_imported(store: Arc<dyn Store>, other: Arc<dyn Store>) {
+    let world = fill(&store).await;
+    for table in TABLES.iter().filter(|table| !["browser_session", "consent", "factor"].contains(&table.name))
+    {
+        let mut rows = export_all(&store, table.name, 1000).await;
+        for row in &mut rows {
+            let row = row.as_object_mut().unwrap();
+            row.retain(|name, _| !["browser", "profile"].contains(&name.as_str()));
+        }
+        other.import(table.name, &rows).await.unwrap();
+    }
+    let user = other.user(world.user.id).await.unwrap().unwrap();
+    assert_eq!(user.profile, Profile::default());
+    let sessions = other.sessions(&SessionFilter::default(), &all(), T0).await.unwrap();
+    assert_eq!(sessions.len(), 2);
+    assert!(sessions.iter().all(|s| s.session.browser.is_none()));
 }
 
 /// The other store is as good as the first: a session is refreshed there, numbers go on.

@@ -11,7 +11,7 @@ use super::rows::{self, wide};
 use crate::store::tables::{Column, ColumnKind, Table};
 
 /// The columns of `session` that are in the table of that name; the others are in `session_head`.
-const COLD: [&str; 11] = [
+const COLD: [&str; 12] = [
     "id",
     "scope",
     "audience",
@@ -23,6 +23,7 @@ const COLD: [&str; 11] = [
     "auth_time",
     "acr",
     "amr",
+    "browser",
 ];
 
 impl PostgresStore {
@@ -41,33 +42,39 @@ impl PostgresStore {
                 _ => format!("{name}::text AS {name}"),
             })
             .collect();
-        let key = table.key;
         // Rows come and go while a backup is taken, and a row that goes would push another one out
         // of a page that is found by counting. So the next page begins after the last key, which
         // is remembered here; counting is for a caller who begins in the middle.
         let last = self.exported.lock().ok().and_then(|mut all| all.remove(table.name));
         let (skip, after_key) = match last {
-            Some((rows, key)) if rows == after => (0, Some(key)),
-            _ => (after, None),
+            Some((rows, key)) if rows == after => (0, key),
+            _ => (after, Vec::new()),
         };
-        let key_type = match table.columns.iter().find(|(name, _)| *name == key) {
-            Some((_, ColumnKind::Uuid)) => "uuid",
-            Some((_, ColumnKind::Integer)) => "bigint",
-            _ => "text",
-        };
-        let wanted = match after_key {
-            Some(_) => format!("t.{key} > $3::text::{key_type}"),
-            None => "$3::text IS NULL".to_owned(),
+        let key: Vec<String> = table.key.iter().map(|name| format!("t.{name}")).collect();
+        let key = key.join(", ");
+        let wanted = if after_key.is_empty() {
+            "true".to_owned()
+        } else {
+            let values: Vec<String> = table
+                .key
+                .iter()
+                .zip(3..)
+                .map(|(name, n)| format!("${n}::text::{}", key_type(table, name)))
+                .collect();
+            format!("({key}) > ({})", values.join(", "))
         };
         let sql = format!(
-            "SELECT {} FROM {} AS t WHERE {wanted} ORDER BY t.{key} LIMIT $1 OFFSET $2",
+            "SELECT {} FROM {} AS t WHERE {wanted} ORDER BY {key} LIMIT $1 OFFSET $2",
             columns.join(", "),
             from(table),
         );
-        let rows =
-            Lease::take(&self.pool).await?.query(&sql, &[&i64::from(limit), &wide(skip), &after_key]).await?;
+        let (limit, skip) = (i64::from(limit), wide(skip));
+        let mut params: Vec<&(dyn ToSql + Sync)> = vec![&limit, &skip];
+        params.extend(after_key.iter().map(|value| value as &(dyn ToSql + Sync)));
+        let rows = Lease::take(&self.pool).await?.query(&sql, &params).await?;
         if let (Some(row), Ok(mut all)) = (rows.last(), self.exported.lock()) {
-            all.insert(table.name, (after + rows.len() as u64, rows::get(row, key)?));
+            let key = table.key.iter().map(|name| rows::get(row, name)).collect::<Result<_, _>>()?;
+            all.insert(table.name, (after + rows.len() as u64, key));
         }
         rows.iter()
             .map(|row| {
@@ -82,13 +89,12 @@ impl PostgresStore {
 
     pub(super) async fn import_once(&self, table: &str, rows: &[Value]) -> Result<(), Failure> {
         let table = find(table)?;
-        if let Some(row) = rows.iter().find(|row| row.as_object().map(Map::len) != Some(table.columns.len()))
-        {
-            let names: Vec<_> = row.as_object().into_iter().flat_map(Map::keys).collect();
-            return Err(broken(format!(
-                "a row of {} has other columns than it should: {names:?}",
-                table.name
-            )));
+        let known = |name: &String| table.columns.iter().any(|(known, _)| known == name);
+        for row in rows {
+            let names = row.as_object().ok_or_else(|| broken(format!("a row of {} is none", table.name)))?;
+            if let Some(name) = names.keys().find(|name| !known(name)) {
+                return Err(broken(format!("{} has no column {name:?}", table.name)));
+            }
         }
         let columns = table
             .columns
@@ -114,6 +120,14 @@ impl PostgresStore {
 
 fn find(name: &str) -> Result<&'static Table, Failure> {
     Table::find(name).ok_or_else(|| broken(format!("there is no table {name}")))
+}
+
+fn key_type(table: &Table, key: &str) -> &'static str {
+    match table.columns.iter().find(|(name, _)| *name == key) {
+        Some((_, ColumnKind::Uuid)) => "uuid",
+        Some((_, ColumnKind::Integer)) => "bigint",
+        _ => "text",
+    }
 }
 
 /// The table's rows as a backup has them.
@@ -183,7 +197,7 @@ fn to_value(kind: ColumnKind, text: Option<String>) -> Result<Value, Failure> {
 
 fn to_text(table: &Table, (name, kind): Column, row: &Value) -> Result<Option<String>, Failure> {
     let wrong = || broken(format!("a row of {} has no fitting {name}", table.name));
-    Ok(match (kind, row.get(name).ok_or_else(wrong)?) {
+    Ok(match (kind, row.get(name).unwrap_or(&Value::Null)) {
         (_, Value::Null) => None,
         (ColumnKind::Integer, Value::Number(number)) => Some(number.to_string()),
         (ColumnKind::Bool, Value::Bool(truth)) => Some(truth.to_string()),

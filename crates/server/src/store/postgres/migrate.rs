@@ -9,7 +9,7 @@ use crate::store::migrations::{Applied, Migration, pending};
 use crate::store::{StoreError, StoreResult};
 
 /// Every migration, in order.
-const MIGRATIONS: [Migration; 2] = [
+pub(super) const MIGRATIONS: [Migration; 2] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -56,9 +56,13 @@ async fn prepare_lock(client: &Client) -> StoreResult<()> {
         )";
     retrying(|| async {
         client.batch_execute(TABLES).await.map_err(|error| match error.code() {
-            // Of two nodes that create a table at once, IF NOT EXISTS or not, one is refused by
-            // the catalogue's own unique index.
-            Some(code) if *code == SqlState::UNIQUE_VIOLATION || *code == SqlState::DUPLICATE_TABLE => {
+            // Of two nodes that create a table at once, IF NOT EXISTS or not, one is refused: by
+            // the catalogue's own unique index, or because the table, or the type of its rows, is
+            // there by then.
+            Some(code)
+                if [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE, SqlState::DUPLICATE_OBJECT]
+                    .contains(code) =>
+            {
                 Failure::Lost(error.to_string())
             }
             _ => classify(&error),

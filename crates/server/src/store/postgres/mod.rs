@@ -6,20 +6,24 @@
 //! lose against another (`Failure::Lost`); here they are run until they have not.
 
 mod backup;
+mod browsers;
 mod clients;
 mod clock;
 mod connect;
 mod count;
 mod error;
 mod events;
+mod factors;
 mod keys;
 mod lease;
 mod listen;
 mod migrate;
+mod notices;
 mod revoke;
 mod rotate;
 mod rows;
 mod sessions;
+mod tickets;
 mod upkeep;
 mod users;
 
@@ -67,7 +71,7 @@ pub struct PostgresStore {
     /// Whether a change tells of itself by NOTIFY.
     nodes_listen: bool,
     /// Of each table being exported: how many rows have been, and the last one's key.
-    exported: Mutex<HashMap<&'static str, (u64, String)>>,
+    exported: Mutex<HashMap<&'static str, (u64, Vec<String>)>>,
     /// Tasks that go on until the store is closed.
     background: Vec<AbortHandle>,
 }
@@ -148,10 +152,6 @@ async fn check_version(client: &tokio_postgres::Client) -> StoreResult<String> {
     }
     let short = version.split_whitespace().nth(1).unwrap_or(version);
     Ok(format!("postgres {short}"))
-}
-
-fn not_there_yet() -> StoreError {
-    StoreError::Broken("not there yet".to_owned())
 }
 
 #[async_trait]
@@ -257,119 +257,119 @@ impl Store for PostgresStore {
 
     async fn remove_user(
         &self,
-        _id: UserId,
-        _now: Timestamp,
-        _keep_until: Timestamp,
+        id: UserId,
+        now: Timestamp,
+        keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>> {
-        Err(not_there_yet())
+        retrying(|| self.remove_user_once(id, now, keep_until)).await
     }
 
-    async fn start_browser_session(&self, _new: &NewBrowserSession) -> StoreResult<Option<BrowserStanding>> {
-        Err(not_there_yet())
+    async fn start_browser_session(&self, new: &NewBrowserSession) -> StoreResult<Option<BrowserStanding>> {
+        retrying(|| self.start_browser_session_once(new)).await
     }
 
     async fn renew_browser_session(
         &self,
-        _renew: &RenewBrowserSession,
+        renew: &RenewBrowserSession,
     ) -> StoreResult<Option<BrowserStanding>> {
-        Err(not_there_yet())
+        retrying(|| self.renew_browser_session_once(renew)).await
     }
 
-    async fn browser_session(&self, _secret_hash: &[u8; 32]) -> StoreResult<Option<BrowserStanding>> {
-        Err(not_there_yet())
+    async fn browser_session(&self, secret_hash: &[u8; 32]) -> StoreResult<Option<BrowserStanding>> {
+        retrying(|| self.browser_session_once(secret_hash)).await
     }
 
-    async fn browser_sessions(&self, _user: UserId, _now: Timestamp) -> StoreResult<Vec<BrowserStanding>> {
-        Err(not_there_yet())
+    async fn browser_sessions(&self, user: UserId, now: Timestamp) -> StoreResult<Vec<BrowserStanding>> {
+        retrying(|| self.browser_sessions_once(user, now)).await
     }
 
     async fn touch_browser_session(
         &self,
-        _id: BrowserSessionId,
-        _network: &str,
-        _agent: &str,
-        _now: Timestamp,
+        id: BrowserSessionId,
+        network: &str,
+        agent: &str,
+        now: Timestamp,
     ) -> StoreResult<()> {
-        Err(not_there_yet())
+        retrying(|| self.touch_browser_session_once(id, network, agent, now)).await
     }
 
     async fn end_browser_session(
         &self,
-        _id: BrowserSessionId,
-        _reason: Reason,
-        _now: Timestamp,
-        _keep_until: Timestamp,
+        id: BrowserSessionId,
+        reason: Reason,
+        now: Timestamp,
+        keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>> {
-        Err(not_there_yet())
+        retrying(|| self.end_browser_session_once(id, reason, now, keep_until)).await
     }
 
-    async fn add_ticket(&self, _ticket: &Ticket) -> StoreResult<Added> {
-        Err(not_there_yet())
+    async fn add_ticket(&self, ticket: &Ticket) -> StoreResult<Added> {
+        retrying(|| self.add_ticket_once(ticket)).await
     }
 
-    async fn ticket(&self, _hash: &[u8; 32]) -> StoreResult<Option<Ticket>> {
-        Err(not_there_yet())
+    async fn ticket(&self, hash: &[u8; 32]) -> StoreResult<Option<Ticket>> {
+        retrying(|| self.ticket_once(hash)).await
     }
 
-    async fn replace_ticket(&self, _ticket: &Ticket, _now: Timestamp) -> StoreResult<bool> {
-        Err(not_there_yet())
+    async fn replace_ticket(&self, ticket: &Ticket, now: Timestamp) -> StoreResult<bool> {
+        retrying(|| self.replace_ticket_once(ticket, now)).await
     }
 
-    async fn take_ticket(&self, _hash: &[u8; 32], _now: Timestamp) -> StoreResult<Option<Ticket>> {
-        Err(not_there_yet())
+    async fn take_ticket(&self, hash: &[u8; 32], now: Timestamp) -> StoreResult<Option<Ticket>> {
+        retrying(|| self.take_ticket_once(hash, now)).await
     }
 
-    async fn consent(&self, _user: UserId, _client: &ClientId) -> StoreResult<Option<Consent>> {
-        Err(not_there_yet())
+    async fn consent(&self, user: UserId, client: &ClientId) -> StoreResult<Option<Consent>> {
+        retrying(|| self.consent_once(user, client)).await
     }
 
-    async fn consents(&self, _user: UserId) -> StoreResult<Vec<Consent>> {
-        Err(not_there_yet())
+    async fn consents(&self, user: UserId) -> StoreResult<Vec<Consent>> {
+        retrying(|| self.consents_once(user)).await
     }
 
     async fn grant_consent(
         &self,
-        _user: UserId,
-        _client: &ClientId,
-        _scope: &Scope,
-        _now: Timestamp,
+        user: UserId,
+        client: &ClientId,
+        scope: &Scope,
+        now: Timestamp,
     ) -> StoreResult<()> {
-        Err(not_there_yet())
+        retrying(|| self.grant_consent_once(user, client, scope, now)).await
     }
 
     async fn withdraw_consent(
         &self,
-        _user: UserId,
-        _client: &ClientId,
-        _now: Timestamp,
-        _keep_until: Timestamp,
+        user: UserId,
+        client: &ClientId,
+        now: Timestamp,
+        keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>> {
-        Err(not_there_yet())
+        retrying(|| self.withdraw_consent_once(user, client, now, keep_until)).await
     }
 
-    async fn factors(&self, _user: UserId) -> StoreResult<Vec<Factor>> {
-        Err(not_there_yet())
+    async fn factors(&self, user: UserId) -> StoreResult<Vec<Factor>> {
+        retrying(|| self.factors_once(user)).await
     }
 
-    async fn use_factor(&self, _used: &FactorUse) -> StoreResult<bool> {
-        Err(not_there_yet())
+    async fn use_factor(&self, used: &FactorUse) -> StoreResult<bool> {
+        retrying(|| self.use_factor_once(used)).await
     }
 
     async fn due_logout_notices(
         &self,
-        _limit: u32,
-        _now: Timestamp,
-        _again_at: Timestamp,
+        limit: u32,
+        now: Timestamp,
+        again_at: Timestamp,
     ) -> StoreResult<Vec<LogoutNotice>> {
-        Err(not_there_yet())
+        retrying(|| self.due_logout_notices_once(limit, now, again_at)).await
     }
 
-    async fn postpone_logout_notice(&self, _session: SessionId, _again_at: Timestamp) -> StoreResult<()> {
-        Err(not_there_yet())
+    async fn postpone_logout_notice(&self, session: SessionId, again_at: Timestamp) -> StoreResult<()> {
+        retrying(|| self.postpone_logout_notice_once(session, again_at)).await
     }
 
-    async fn finish_logout_notice(&self, _session: SessionId) -> StoreResult<()> {
-        Err(not_there_yet())
+    async fn finish_logout_notice(&self, session: SessionId) -> StoreResult<()> {
+        retrying(|| self.finish_logout_notice_once(session)).await
     }
 
     async fn add_client(&self, client: &Client) -> StoreResult<Added> {

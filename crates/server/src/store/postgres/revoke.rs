@@ -9,12 +9,14 @@
 //! do not deadlock with each other.
 
 use countersign_wire::{ClientId, SessionId, UserId};
+use tokio_postgres::Row;
 
 use super::PostgresStore;
 use super::count::Before;
 use super::error::Failure;
 use super::events::insert_event;
 use super::lease::Lease;
+use super::notices::is_told;
 use super::rows::{self, is_live, number, standing_tables, wide};
 use crate::store::{EventKind, Liveness, LivenessQuery, Reason, Receipt, RevocationEntry, Target};
 use crate::time::Timestamp;
@@ -33,15 +35,25 @@ pub(super) struct Entry<'a> {
     pub(super) keep_until: Timestamp,
 }
 
+/// The session, and the logout notice that its client is owed. A session that was dead already is
+/// none of its client's concern: what killed it has told the client, or is told to nobody.
 const END_SESSION: &str = concat!(
     "WITH was AS (SELECT ",
     is_live!("$2"),
     " AS live FROM ",
     standing_tables!(),
-    " WHERE h.id = $1)
+    " WHERE h.id = $1
+    ), ended AS (
     UPDATE session_head SET ended_at = $2, ended_reason = $3
     WHERE id = $1 AND ended_at IS NULL
-    RETURNING user_id, client_id, (SELECT live FROM was) AS live"
+    RETURNING id, user_id, client_id
+    ), told AS (
+    INSERT INTO logout_notice (session_id, user_id, client_id, attempts, ended_at, due_at)
+    SELECT e.id, e.user_id, e.client_id, 0, $2, $2 FROM ended e JOIN was ON was.live JOIN client c ON c.id = e.client_id
+    WHERE ",
+    is_told!(),
+    " ON CONFLICT DO NOTHING
+    ) SELECT user_id, client_id, (SELECT live FROM was) AS live FROM ended"
 );
 
 /// Ends one session, unless it has ended, with its log entry and events.
@@ -66,6 +78,25 @@ pub(super) async fn end_session(
     let entry = Entry { target: &Target::Session(id), stamp: None, reason, now, keep_until };
     let number = append(tx, entry).await?;
     Ok(Receipt { sessions_ended: u64::from(live), number: Some(number) })
+}
+
+/// Ends sessions, the rows of a query by their column `id`, each with its log entry and events;
+/// the receipt has the last one's number.
+pub(super) async fn end_sessions(
+    tx: &mut Lease,
+    sessions: &[Row],
+    reason: Reason,
+    now: Timestamp,
+    keep_until: Timestamp,
+) -> Result<Receipt, Failure> {
+    let mut all = NOTHING;
+    for row in sessions {
+        let id = SessionId(rows::get(row, "id")?);
+        let Receipt { sessions_ended, number } = end_session(tx, id, reason, now, keep_until).await?;
+        all.sessions_ended += sessions_ended;
+        all.number = number.or(all.number);
+    }
+    Ok(all)
 }
 
 /// Moves the number on and writes the entry. From here to the commit no other revocation can
@@ -118,13 +149,20 @@ pub(super) async fn lock_client(tx: &mut Lease, id: &ClientId) -> Result<Option<
     row.map(|row| rows::get(&row, "enabled")).transpose()
 }
 
-/// How many live sessions a user, locked by the caller, has.
-pub(super) async fn count_of_user(tx: &mut Lease, id: UserId, now: Timestamp) -> Result<u64, Failure> {
+/// How many live sessions a user, locked by the caller, has; and the logout notices that their
+/// clients are owed, because the caller ends them.
+async fn count_and_tell(tx: &mut Lease, id: UserId, now: Timestamp) -> Result<u64, Failure> {
     const COUNT: &str = concat!(
-        "SELECT count(*) AS live FROM ",
+        "WITH live AS (SELECT h.id, h.user_id, h.client_id, ",
+        is_told!(),
+        " AS told FROM ",
         standing_tables!(),
         " WHERE h.user_id = $1 AND ",
-        is_live!("$2")
+        is_live!("$2"),
+        "), told AS (
+        INSERT INTO logout_notice (session_id, user_id, client_id, attempts, ended_at, due_at)
+        SELECT id, user_id, client_id, 0, $2, $2 FROM live WHERE told ON CONFLICT DO NOTHING
+        ) SELECT count(*) AS live FROM live"
     );
     number(&tx.query_one(COUNT, &[&id.0, &now.0]).await?, "live")
 }
@@ -138,7 +176,7 @@ pub(super) async fn end_user(
     keep_until: Timestamp,
 ) -> Result<Receipt, Failure> {
     const MOVE_ON: &str = "UPDATE users SET stamp = stamp + 1 WHERE id = $1 RETURNING stamp";
-    let sessions_ended = count_of_user(tx, id, now).await?;
+    let sessions_ended = count_and_tell(tx, id, now).await?;
     let stamp = number(&tx.query_one(MOVE_ON, &[&id.0]).await?, "stamp")?;
     insert_event(tx, now, EventKind::End, (None, Some(id), None), reason.sentence()).await?;
     let target = Target::User(id);

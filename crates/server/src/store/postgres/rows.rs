@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::error::{Failure, broken};
 use crate::store::{
-    Client, Ended, Event, EventKind, Gates, KeyPurpose, KeyRecord, Lockstep, Profile, Reason, Recent,
-    RevocationEntry, Session, Standing, Target, User, UserFacts,
+    BrowserSession, BrowserStanding, Client, Consent, Ended, Event, EventKind, Factor, FactorKind, Gates,
+    KeyPurpose, KeyRecord, Lockstep, LogoutNotice, Profile, Reason, Recent, RevocationEntry, Session,
+    Standing, Target, Ticket, TicketKind, User, UserFacts,
 };
 use crate::time::Timestamp;
 
@@ -56,17 +57,18 @@ macro_rules! is_live {
     };
 }
 
-pub(super) use {is_live, standing_columns, standing_tables};
+/// The columns that [`user`] reads, of `u`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.username, u.canonical, u.email, u.password_hash, u.enabled, u.stamp, u.tenant, u.roles, \
+         u.created_at, u.profile"
+    };
+}
+
+pub(super) use {is_live, standing_columns, standing_tables, user_columns};
 
 /// A session with its gates.
 pub(super) fn standing(row: &Row) -> Result<Standing, Failure> {
-    let ended = match (get::<Option<i64>>(row, "ended_at")?, get::<Option<&str>>(row, "ended_reason")?) {
-        (Some(at), Some(reason)) => {
-            Some(Ended { at: Timestamp(at), reason: parse(reason, Reason::from_name)? })
-        }
-        (None, None) => None,
-        _ => return Err(broken("a session is half ended")),
-    };
     let session = Session {
         id: SessionId(get(row, "id")?),
         user: UserId(get(row, "user_id")?),
@@ -98,7 +100,7 @@ pub(super) fn standing(row: &Row) -> Result<Standing, Failure> {
             generation: number(row, "lockstep_generation")?,
             streak: number(row, "lockstep_streak")?,
         },
-        ended,
+        ended: ended(row)?,
     };
     let gates = Gates {
         client_enabled: get(row, "client_enabled")?,
@@ -187,6 +189,89 @@ pub(super) fn event(row: &Row) -> Result<Event, Failure> {
         client: get::<Option<&str>>(row, "client_id")?.map(client_id).transpose()?,
         detail: get(row, "detail")?,
     })
+}
+
+/// A browser session with its user and gates.
+pub(super) fn browser(row: &Row) -> Result<BrowserStanding, Failure> {
+    let session = BrowserSession {
+        id: BrowserSessionId(get(row, "browser_id")?),
+        user: UserId(get(row, "user_id")?),
+        secret_hash: bytes(get(row, "secret_hash")?)?,
+        user_stamp: number(row, "user_stamp")?,
+        born: number(row, "born")?,
+        remember: get(row, "remember")?,
+        created_at: time(row, "began_at")?,
+        auth_time: time(row, "auth_time")?,
+        acr: get(row, "acr")?,
+        amr: json(row, "amr")?,
+        seen_at: time(row, "seen_at")?,
+        idle_lifetime: Duration::from_millis(number(row, "idle_lifetime")?),
+        idle_expires_at: time(row, "idle_expires_at")?,
+        expires_at: time(row, "expires_at")?,
+        network: get(row, "network")?,
+        agent: get(row, "agent")?,
+        ended: ended(row)?,
+    };
+    Ok(BrowserStanding { session, user: user(row)?, cut: number(row, "cut")? })
+}
+
+/// A ticket.
+pub(super) fn ticket(row: &Row) -> Result<Ticket, Failure> {
+    Ok(Ticket {
+        hash: bytes(get(row, "hash")?)?,
+        kind: parse(get(row, "kind")?, TicketKind::from_name)?,
+        expires_at: time(row, "expires_at")?,
+        kept_until: time(row, "kept_until")?,
+        revision: number(row, "revision")?,
+        body: get(row, "body")?,
+        session: get::<Option<Uuid>>(row, "session_id")?.map(SessionId),
+    })
+}
+
+/// A factor.
+pub(super) fn factor(row: &Row) -> Result<Factor, Failure> {
+    Ok(Factor {
+        id: get(row, "id")?,
+        user: UserId(get(row, "user_id")?),
+        kind: parse(get(row, "kind")?, FactorKind::from_name)?,
+        label: get(row, "label")?,
+        created_at: time(row, "created_at")?,
+        used_at: get::<Option<i64>>(row, "used_at")?.map(Timestamp),
+        counter: number(row, "counter")?,
+        body: get(row, "body")?,
+    })
+}
+
+/// A consent.
+pub(super) fn consent(row: &Row) -> Result<Consent, Failure> {
+    Ok(Consent {
+        user: UserId(get(row, "user_id")?),
+        client: client_id(get(row, "client_id")?)?,
+        scope: parse(get(row, "scope")?, |text| text.parse::<Scope>().ok())?,
+        granted_at: time(row, "granted_at")?,
+    })
+}
+
+/// A logout notice.
+pub(super) fn notice(row: &Row) -> Result<LogoutNotice, Failure> {
+    Ok(LogoutNotice {
+        session: SessionId(get(row, "session_id")?),
+        user: UserId(get(row, "user_id")?),
+        client: client_id(get(row, "client_id")?)?,
+        attempts: number(row, "attempts")?,
+        ended_at: time(row, "ended_at")?,
+    })
+}
+
+/// When and why something ended, once it did.
+fn ended(row: &Row) -> Result<Option<Ended>, Failure> {
+    match (get::<Option<i64>>(row, "ended_at")?, get::<Option<&str>>(row, "ended_reason")?) {
+        (Some(at), Some(reason)) => {
+            Ok(Some(Ended { at: Timestamp(at), reason: parse(reason, Reason::from_name)? }))
+        }
+        (None, None) => Ok(None),
+        _ => Err(broken("a session is half ended")),
+    }
 }
 
 /// A column as the driver has it.

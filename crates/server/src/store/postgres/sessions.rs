@@ -2,11 +2,11 @@
 
 use countersign_wire::SessionId;
 
-use super::PostgresStore;
 use super::error::{Failure, broken};
 use super::lease::{Lease, Params};
 use super::revoke::end_session;
 use super::rows::{self, is_live, millis, standing_columns, standing_tables, to_json, wide};
+use super::{PostgresStore, browsers};
 use crate::store::{
     NewSession, Page, Reason, Recent, Replay, SessionFilter, Standing, StartRefusal, Started,
 };
@@ -34,9 +34,10 @@ WITH gate AS (
     FROM gate WHERE user_ok AND client_ok AND tenant_ok
     RETURNING id
 ), cold AS (
-    INSERT INTO session (id, scope, audience, device, network, agent, remember, created_at, auth_time, acr, amr)
+    INSERT INTO session (id, scope, audience, device, network, agent, remember, created_at, auth_time, acr, amr,
+                         browser)
     SELECT id, $11::text, $12::text, $13::text, $14::text, $15::text, $16::boolean, $9::bigint, $17::bigint,
-           $18::text, $19::text
+           $18::text, $19::text, $20::uuid
     FROM head
 ), told AS (
     INSERT INTO event (at, kind, session_id, user_id, client_id, detail)
@@ -91,9 +92,6 @@ const REPLAY: &str = concat!(
 
 impl PostgresStore {
     pub(super) async fn start_session_once(&self, new: &NewSession) -> Result<Started, Failure> {
-        if new.sign_in.is_some() {
-            return Err(broken("not there yet"));
-        }
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin();
         if tx.query_opt(LOCK_USER, &[&new.user.0]).await?.is_none() {
@@ -101,6 +99,12 @@ impl PostgresStore {
             return Ok(Started::Refused(StartRefusal::User));
         }
         if let Some(refusal) = insert_session(&mut tx, new).await? {
+            tx.rollback().await?;
+            return Ok(Started::Refused(refusal));
+        }
+        if let Some(sign_in) = &new.sign_in
+            && let Some(refusal) = browsers::redeem(&mut tx, new, sign_in).await?
+        {
             tx.rollback().await?;
             return Ok(Started::Refused(refusal));
         }
@@ -202,6 +206,7 @@ async fn insert_session(tx: &mut Lease, new: &NewSession) -> Result<Option<Start
         &new.auth_time.0,
         &new.acr,
         &to_json(&new.amr)?,
+        &new.ends_with().map(|id| id.0),
     ];
     let row = tx.query_opt(START, params).await?.ok_or_else(|| broken("a locked user is gone"))?;
     Ok(if !rows::get(&row, "user_ok")? {

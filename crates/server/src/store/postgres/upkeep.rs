@@ -5,7 +5,7 @@ use super::error::Failure;
 use super::events::insert_event;
 use super::lease::Lease;
 use super::rows::number;
-use crate::store::{EventKind, Reason, Target};
+use crate::store::{EventKind, LogoutNotice, Reason, Target};
 use crate::time::Timestamp;
 
 impl PostgresStore {
@@ -42,9 +42,30 @@ impl PostgresStore {
             DELETE FROM event WHERE number IN (
                 SELECT number FROM event WHERE at < $1 ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED
             )";
+        const BROWSERS: &str = "
+            DELETE FROM browser_session WHERE id IN (
+                SELECT id FROM browser_session WHERE expires_at <= $1
+                ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED
+            )";
+        const TICKETS: &str = "
+            DELETE FROM ticket WHERE hash IN (
+                SELECT hash FROM ticket WHERE kept_until <= $1
+                ORDER BY kept_until LIMIT $2 FOR UPDATE SKIP LOCKED
+            )";
+        const NOTICES: &str = "
+            DELETE FROM logout_notice WHERE session_id IN (
+                SELECT session_id FROM logout_notice WHERE ended_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+            )";
         let mut lease = Lease::take(&self.pool).await?;
         let mut gone = 0;
-        for (sql, before) in [(SESSIONS, now), (REVOCATIONS, now), (EVENTS, events_before)] {
+        for (sql, before) in [
+            (SESSIONS, now),
+            (REVOCATIONS, now),
+            (EVENTS, events_before),
+            (BROWSERS, now),
+            (TICKETS, now),
+            (NOTICES, LogoutNotice::oldest(now)),
+        ] {
             let left = i64::from(limit).saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX));
             if left > 0 {
                 gone += lease.execute(sql, &[&before.0, &left]).await?;

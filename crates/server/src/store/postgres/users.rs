@@ -5,19 +5,16 @@ use countersign_wire::UserId;
 use super::PostgresStore;
 use super::error::Failure;
 use super::events::insert_event;
+use super::factors::{add_factors, remove_factors};
 use super::lease::Lease;
 use super::revoke::{NOTHING, end_user};
-use super::rows::{self, to_json, wide};
-use crate::store::{Added, EventKind, Page, Receipt, User, UserChange, UserFilter};
+use super::rows::{self, to_json, user_columns, wide};
+use crate::store::{Added, EventKind, Page, Reason, Receipt, User, UserChange, UserFilter};
 use crate::time::Timestamp;
 
 macro_rules! select_users {
     ($rest:literal) => {
-        concat!(
-            "SELECT id, username, canonical, email, password_hash, enabled, stamp, tenant, roles, created_at, \
-                    profile FROM users ",
-            $rest
-        )
+        concat!("SELECT ", user_columns!(), " FROM users u ", $rest)
     };
 }
 
@@ -122,9 +119,8 @@ impl PostgresStore {
             UserChange::Roles(roles) => {
                 tx.execute("UPDATE users SET roles = $2 WHERE id = $1", &[&id.0, &to_json(roles)?]).await?;
             }
-            UserChange::AddFactors(_) | UserChange::RemoveFactors(_) => {
-                return Err(super::error::broken("not there yet"));
-            }
+            UserChange::AddFactors(factors) => add_factors(&mut tx, id, factors).await?,
+            UserChange::RemoveFactors(ids) => remove_factors(&mut tx, id, ids).await?,
             UserChange::Profile(email, profile) => {
                 const SET: &str = "UPDATE users SET email = $2, profile = $3 WHERE id = $1";
                 tx.execute(SET, &[&id.0, email, &to_json(profile)?]).await?;
@@ -132,6 +128,34 @@ impl PostgresStore {
             UserChange::SignOut => {}
         }
         tx.commit_and_tell(self.nodes_listen && receipt.number.is_some()).await?;
+        Ok(Some(receipt))
+    }
+
+    pub(super) async fn remove_user_once(
+        &self,
+        id: UserId,
+        now: Timestamp,
+        keep_until: Timestamp,
+    ) -> Result<Option<Receipt>, Failure> {
+        let mut tx = Lease::take(&self.pool).await?;
+        tx.begin();
+        if tx.query_opt("SELECT id FROM users WHERE id = $1 FOR UPDATE", &[&id.0]).await?.is_none() {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        // Before the number of the log is taken, after which no row is waited for.
+        for sql in [
+            "DELETE FROM browser_session WHERE user_id = $1",
+            "DELETE FROM factor WHERE user_id = $1",
+            "DELETE FROM consent WHERE user_id = $1",
+        ] {
+            tx.execute(sql, &[&id.0]).await?;
+        }
+        let about = (None, Some(id), None);
+        insert_event(&mut tx, now, EventKind::Admin, about, "the user was removed").await?;
+        let receipt = end_user(&mut tx, id, Reason::UserRemoved, now, keep_until).await?;
+        tx.execute("DELETE FROM users WHERE id = $1", &[&id.0]).await?;
+        tx.commit_and_tell(self.nodes_listen).await?;
         Ok(Some(receipt))
     }
 }

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// Rows of a table, in the order of its key.
 pub(super) fn export(conn: &Connection, table: &Table, after: u64, limit: u32) -> StoreResult<Vec<Json>> {
     let names: Vec<_> = table.columns.iter().map(|(name, _)| *name).collect();
-    let (names, key) = (names.join(", "), table.key);
+    let (names, key) = (names.join(", "), table.key.join(", "));
     let name = table.name;
     let sql = format!("SELECT {names} FROM {name} ORDER BY {key} LIMIT ?1 OFFSET ?2");
     let mut statement = conn.prepare_cached(&sql)?;

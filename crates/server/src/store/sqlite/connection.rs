@@ -125,6 +125,10 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> StoreResult<Connection> {
 }
 
 fn migrate(conn: &mut Connection) -> StoreResult<()> {
+    migrate_with(conn, &MIGRATIONS)
+}
+
+fn migrate_with(conn: &mut Connection, known: &[Migration]) -> StoreResult<()> {
     conn.execute_batch(
         "CREATE TABLE IF NOT EXISTS schema_migration (
              number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
@@ -135,7 +139,7 @@ fn migrate(conn: &mut Connection) -> StoreResult<()> {
     loop {
         let transaction = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let applied = applied(&transaction)?;
-        let Some(next) = migrations::pending(&MIGRATIONS, &applied)?.first() else { return Ok(()) };
+        let Some(next) = migrations::pending(known, &applied)?.first() else { return Ok(()) };
         transaction.execute_batch(next.sql)?;
         transaction.execute(
             "INSERT INTO schema_migration (number, name, checksum, applied_at)
@@ -181,6 +185,26 @@ mod tests {
         let conn = open(&path, Purpose::Write).unwrap();
         conn.execute_batch("UPDATE schema_migration SET checksum = 'x'").unwrap();
         assert!(matches!(prepare(&path), Err(StoreError::Broken(_))));
+    }
+
+    #[test]
+    fn what_was_there_before_a_migration_is_there_after_it() {
+        use crate::store::sqlite::{standing, user};
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate_with(&mut conn, &MIGRATIONS[..1]).unwrap();
+        conn.execute_batch(
+            "INSERT INTO user VALUES (x'00000000000000000000000000000001', 1, 1, NULL, 'Ada', 'ada', NULL, '[]', 5, NULL);
+             INSERT INTO session VALUES (x'00000000000000000000000000000002', 3, zeroblob(32), 'web', NULL, 9, 8, 7,
+                 x'00000000000000000000000000000001', 1, 0, 1, NULL, 6, zeroblob(48), 0, 0, 0, NULL, 'read', '[]',
+                 NULL, NULL, NULL, 0, 5, 5, NULL, '[]');",
+        )
+        .unwrap();
+        migrate(&mut conn).unwrap();
+        let ada = user::find_by_name(&conn, "ada").unwrap().unwrap();
+        assert_eq!((ada.username.as_str(), ada.profile), ("Ada", crate::store::Profile::default()));
+        let id = countersign_wire::SessionId(uuid::Uuid::from_u128(2));
+        let session = standing::find(&conn, id).unwrap().unwrap().session;
+        assert_eq!((session.generation, session.expires_at.0, session.browser), (3, 9, None));
     }
 
     #[test]

@@ -9,10 +9,11 @@ use tokio_postgres::{Client, NoTls};
 
 use super::{cluster, database};
 use crate::store::contract::fixtures::*;
-use crate::store::postgres::PostgresStore;
 use crate::store::postgres::lease::Lease;
+use crate::store::postgres::{PostgresStore, migrate};
 use crate::store::{
-    LivenessQuery, NewSession, Reason, SessionFilter, Started, Store, StoreResult, Target, UserChange,
+    LivenessQuery, NewSession, Profile, Reason, SessionFilter, Started, Store, StoreResult, Target,
+    UserChange,
 };
 
 /// Long enough that a test which waits for it has failed.
@@ -42,7 +43,38 @@ async fn nodes_that_start_at_once_all_come_up() {
     }
     let client = by_hand(&url).await;
     let row = client.query_one("SELECT count(*) FROM schema_migration", &[]).await.unwrap();
-    assert_eq!(row.get::<_, i64>(0), 1);
+    assert_eq!(row.get::<_, i64>(0), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_there_before_a_migration_is_there_after_it() {
+    let url = cluster::shared().database().await;
+    let client = by_hand(&url).await;
+    let first = migrate::MIGRATIONS[0];
+    client.batch_execute(first.sql).await.unwrap();
+    client
+        .batch_execute(&format!(
+            "CREATE TABLE schema_migration (number bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
+                                            applied_at timestamptz NOT NULL);
+             INSERT INTO schema_migration VALUES (1, '{}', '{}', now());
+             INSERT INTO users VALUES ('00000000-0000-0000-0000-000000000001', 'Ada', 'ada', NULL, NULL, true, 1,
+                                       NULL, '[]', 5);
+             INSERT INTO session VALUES ('00000000-0000-0000-0000-000000000002', 'read', '[]', NULL, NULL, NULL,
+                                         false, 5, 5, NULL, '[]');
+             INSERT INTO session_head VALUES ('00000000-0000-0000-0000-000000000002',
+                 '00000000-0000-0000-0000-000000000001', 'web', decode(repeat('00', 32), 'hex'), 1, 0, 7, 9, 3, 1,
+                 NULL, 6, 8, decode(repeat('00', 48), 'hex'), 0, 0, 0, NULL, NULL)",
+            first.name,
+            first.checksum()
+        ))
+        .await
+        .unwrap();
+    let store = PostgresStore::open(&url).await.unwrap();
+    let ada = store.find_user_by_name("ada").await.unwrap().unwrap();
+    assert_eq!((ada.username.as_str(), ada.profile), ("Ada", Profile::default()));
+    let id = countersign_wire::SessionId(uuid::Uuid::from_u128(2));
+    let session = store.standing(id).await.unwrap().unwrap().session;
+    assert_eq!((session.generation, session.expires_at.0, session.browser), (3, 9, None));
 }
 
 /// S3 over nodes.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use countersign_wire::BrowserSessionId;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_postgres::{Client, NoTls};
 
@@ -16,9 +17,24 @@ use super::steps::{Said, Steps};
 use crate::store::contract::fixtures::*;
 use crate::store::postgres::PostgresStore;
 use crate::store::{
-    EventFilter, Reason, Receipt, RotateSession, Standing, Store, StoreError, StoreResult, Target, UserChange,
+    EventFilter, NewBrowserSession, Reason, Receipt, RotateSession, SessionFilter, SignIn, Standing, Started,
+    Store, StoreError, StoreResult, Target, Ticket, TicketKind, UserChange,
 };
 use crate::time::Timestamp;
+
+/// What a person signs in with: known by the user's id, so that nothing need be passed on.
+impl World {
+    fn browser_of_user(&self) -> NewBrowserSession {
+        let id = BrowserSessionId(self.user.id.0);
+        NewBrowserSession { id, secret_hash: self.code_of_user().hash, ..new_browser(&self.user, T0) }
+    }
+
+    fn code_of_user(&self) -> Ticket {
+        let mut hash = [0; 32];
+        hash[..16].copy_from_slice(self.user.id.0.as_bytes());
+        Ticket { hash, ..new_ticket(TicketKind::Code, T0) }
+    }
+}
 
 const READ_COMMITTED: &str = "BEGIN";
 const SERIALIZABLE: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
@@ -36,6 +52,10 @@ enum Op {
     ClientDisable,
     /// Of what has expired a day from now, which the session has, then.
     Purge,
+    /// Starts another session, with the code and the browser session of the world.
+    Redeem,
+    /// Ends that browser session.
+    SignOut,
 }
 
 impl Op {
@@ -74,6 +94,19 @@ impl Op {
             }
             Self::ClientDisable => {
                 receipt(store.set_client_enabled(&world.client.id, false, now, keep(now)).await?)
+            }
+            Self::Redeem => {
+                let mut new = new_session(world.user.id, &world.client, now);
+                let (ticket, browser) = (world.code_of_user().hash, world.browser_of_user().id);
+                new.sign_in = Some(SignIn { ticket, browser, ends_with_browser: true });
+                match store.start_session(&new).await? {
+                    Started::Session { .. } => "started".to_owned(),
+                    Started::Refused(why) => format!("{why:?}"),
+                }
+            }
+            Self::SignOut => {
+                let (browser, reason) = (world.browser_of_user().id, Reason::BrowserSignOut);
+                receipt(store.end_browser_session(browser, reason, now, keep(now)).await?)
             }
             Self::Purge => {
                 store.purge(Timestamp(T0.0).plus(ABSOLUTE).plus(ABSOLUTE), Timestamp(0), 1000).await?;
@@ -136,6 +169,8 @@ impl Stage {
         let user = add_user(&store, user_named(&format!("ada{number}"))).await;
         let client = add_client(&store, client_named(&format!("web{number}"))).await;
         let world = World { store, user, client };
+        world.store.start_browser_session(&world.browser_of_user()).await.unwrap().unwrap();
+        world.store.add_ticket(&world.code_of_user()).await.unwrap();
         let first = world.start(T0).await;
         let standing = world.rotate(&first, at(1)).await.unwrap();
         (world, standing)
@@ -275,7 +310,16 @@ impl Stage {
             .map(|event| event.kind.as_str())
             .collect();
         events.sort_unstable();
-        format!("{row:?}, log {log:?}, events {events:?}")
+        let filter = SessionFilter { user: Some(world.user.id), ..SessionFilter::default() };
+        let of_user = world.store.sessions(&filter, &all(), at(3)).await.unwrap();
+        let others = of_user.iter().filter(|s| s.session.id != id);
+        let mut others: Vec<_> =
+            others.map(|s| (s.is_live(at(3)), s.session.ended.map(|e| e.reason.as_str()))).collect();
+        others.sort_unstable();
+        let code = world.store.ticket(&world.code_of_user().hash).await.unwrap().unwrap();
+        let spent = code.session.is_some();
+        assert_eq!(spent, !others.is_empty(), "{ops:?}: the code and its session");
+        format!("{row:?}, log {log:?}, events {events:?}, others {others:?}")
     }
 }
 
@@ -380,6 +424,7 @@ schedules_of! {
     replay_and_revoke: READ_COMMITTED, [Replay, Revoke];
     replay_and_disable: READ_COMMITTED, [Replay, Disable];
     revoke_and_revoke: READ_COMMITTED, [Revoke, Revoke];
+    redeem_and_sign_out: READ_COMMITTED, [Redeem, SignOut];
     revoke_and_purge: READ_COMMITTED, [Revoke, Purge];
     two_refreshes_and_a_revoke: READ_COMMITTED, [Refresh, Refresh, Revoke];
     serializable_refresh_and_refresh: SERIALIZABLE, [Refresh, Refresh];
