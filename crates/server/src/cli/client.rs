@@ -113,6 +113,34 @@ struct Settings {
     /// Personal data to put into its access tokens: username or email. May be given again.
     #[arg(long, value_name = "CLAIM")]
     extra_claim: Option<Vec<String>>,
+    #[command(flatten)]
+    sign_in: SignIn,
+}
+
+/// How the client has its users signed in.
+#[derive(Debug, Args)]
+struct SignIn {
+    /// Its name as people know it, on the sign-in and consent pages.
+    #[arg(long)]
+    name: Option<String>,
+    /// It is your own: nobody is asked for consent.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    first_party: Option<bool>,
+    /// Accepts authorization requests without PKCE: for one confidential client that cannot send it.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    allow_missing_pkce: Option<bool>,
+    /// Accepts authorization requests only when they were pushed (PAR).
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    require_pushed_requests: Option<bool>,
+    /// What its ID tokens are signed with: ES256, EdDSA or RS256 [default: the server's].
+    #[arg(long, value_name = "ALG")]
+    id_token_alg: Option<String>,
+    /// Where a person may be sent after signing out; may be given again.
+    #[arg(long, value_name = "URI")]
+    post_logout_redirect_uri: Option<Vec<String>>,
+    /// Where to tell that a session has ended (back-channel logout).
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
 }
 
 /// The arguments of `client list`.
@@ -157,7 +185,7 @@ const COLUMNS: [Field; 6] = [
     time("added", "created_at"),
 ];
 
-const FIELDS: [Field; 18] = [
+const FIELDS: [Field; 23] = [
     plain("client", "client_id"),
     plain("kind", "kind"),
     flag("type", "public", "public", "confidential"),
@@ -165,7 +193,12 @@ const FIELDS: [Field; 18] = [
     plain("tenant", "tenant"),
     plain("scope", "scope"),
     plain("audience", "audience"),
+    plain("name", "name"),
     plain("redirect URIs", "redirect_uris"),
+    plain("after signing out", "post_logout_redirect_uris"),
+    plain("told of logouts", "backchannel_logout_uri"),
+    plain("first party", "first_party"),
+    plain("PAR required", "require_pushed_requests"),
     plain("token format", "token_format"),
     plain("rotation", "rotation"),
     lasting("overlap", "overlap_seconds"),
@@ -267,6 +300,15 @@ impl Settings {
         put("allow_long_access_tokens", self.allow_long_access_tokens.map(|allow| json!(allow)));
         put("introspects", self.introspects.map(list));
         put("extra_claims", self.extra_claim.map(list));
+        let or_null = |text: String| if text.is_empty() { Value::Null } else { json!(text) };
+        let sign_in = self.sign_in;
+        put("name", sign_in.name.map(or_null));
+        put("first_party", sign_in.first_party.map(|yes| json!(yes)));
+        put("allow_missing_pkce", sign_in.allow_missing_pkce.map(|yes| json!(yes)));
+        put("require_pushed_requests", sign_in.require_pushed_requests.map(|yes| json!(yes)));
+        put("id_token_alg", sign_in.id_token_alg.map(or_null));
+        put("post_logout_redirect_uris", sign_in.post_logout_redirect_uri.map(list));
+        put("backchannel_logout_uri", sign_in.backchannel_logout_uri.map(or_null));
         let lifetimes: Map<String, Value> = [
             ("access", self.access_lifetime),
             ("idle", self.idle_lifetime),

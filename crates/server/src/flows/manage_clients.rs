@@ -3,6 +3,7 @@
 
 mod body;
 mod check;
+mod sign_in;
 mod uris;
 
 pub use body::{ClientFields, LifetimeFields, Maybe, NewClient};

@@ -281,7 +281,7 @@ impl Typed {
     fn hinted(under_way: &UnderWay) -> Self {
         let hint = match &under_way.interaction.goal {
             Goal::Authorize(asked) => asked.request.login_hint.clone(),
-            Goal::Page(_) => None,
+            Goal::Page(_) | Goal::Confirmed(_) => None,
         };
         Self { username: hint.unwrap_or_default(), remember: false, confirms: false }
     }
@@ -414,7 +414,7 @@ fn retry_after(response: &mut Response, seconds: Option<u64>) {
 /// The application's name, and where the answer goes.
 async fn client(public: &Public, interaction: &Interaction) -> FlowResult<(Option<String>, Option<String>)> {
     match &interaction.goal {
-        Goal::Page(_) => Ok((None, None)),
+        Goal::Page(_) | Goal::Confirmed(_) => Ok((None, None)),
         Goal::Authorize(asked) => {
             let name = account::client_name(&public.app, &asked.client).await?;
             Ok((Some(name), Some(asked.redirect_uri.clone())))

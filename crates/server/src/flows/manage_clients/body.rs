@@ -65,6 +65,35 @@ macro_rules! client_body {
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<Vec<String>>)]
             pub extra_claims: Maybe<Vec<String>>,
+            /// Its name as people know it; its id is shown when none is given.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<String>)]
+            pub name: Maybe<String>,
+            /// It is the operator's own: nobody is asked for consent.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<bool>)]
+            pub first_party: Maybe<bool>,
+            /// Accepts authorization requests without PKCE that have a nonce; confidential clients
+            /// only.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<bool>)]
+            pub allow_missing_pkce: Maybe<bool>,
+            /// Accepts authorization requests only when they were pushed (RFC 9126).
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<bool>)]
+            pub require_pushed_requests: Maybe<bool>,
+            /// `ES256`, `EdDSA` or `RS256` for its ID tokens; the server's when none is given.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<String>)]
+            pub id_token_alg: Maybe<String>,
+            /// Where a person may be sent after signing out; as redirect URIs.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<Vec<String>>)]
+            pub post_logout_redirect_uris: Maybe<Vec<String>>,
+            /// Where to tell that a session has ended (OpenID Connect Back-Channel Logout 1.0).
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<String>)]
+            pub backchannel_logout_uri: Maybe<String>,
         }
     };
 }
@@ -108,6 +137,13 @@ impl NewClient {
             allow_long_access_tokens,
             introspects,
             extra_claims,
+            name,
+            first_party,
+            allow_missing_pkce,
+            require_pushed_requests,
+            id_token_alg,
+            post_logout_redirect_uris,
+            backchannel_logout_uri,
         } = self;
         let fields = ClientFields {
             redirect_uris,
@@ -122,6 +158,13 @@ impl NewClient {
             allow_long_access_tokens,
             introspects,
             extra_claims,
+            name,
+            first_party,
+            allow_missing_pkce,
+            require_pushed_requests,
+            id_token_alg,
+            post_logout_redirect_uris,
+            backchannel_logout_uri,
         };
         (id, kind, public, fields)
     }

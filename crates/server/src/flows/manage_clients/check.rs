@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use countersign_wire::{ClientId, Scope};
 
 use super::body::{ClientFields, LifetimeFields, Maybe, NewClient};
+use super::sign_in;
 use super::uris::{self, MAX_AUDIENCE_BYTES, MAX_AUDIENCES, MAX_REDIRECT_URIS};
 use crate::flows::complaints::{Complaints, quote, tenant};
 use crate::flows::policy::{MAX_ACCESS, MAX_OVERLAP, Policy};
@@ -147,6 +148,7 @@ fn judge(
         settings.extra_claims = claims.clone().unwrap_or_default();
         judge_extra_claims(&settings.extra_claims, complaints);
     }
+    sign_in::judge(&mut settings, fields, complaints, &mut warnings);
     judge_whole(&mut settings, policy, complaints, &mut warnings);
     Checked { tenant: tenant_after, settings, warnings }
 }

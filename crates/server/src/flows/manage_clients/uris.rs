@@ -55,6 +55,32 @@ pub(super) fn redirect_uri(text: &str) -> Result<Option<&'static str>, &'static 
     }
 }
 
+/// Checks where a client is told of ended sessions (OpenID Connect Back-Channel Logout 1.0
+/// section 2.2).
+pub(super) fn backchannel_logout_uri(text: &str) -> Result<(), &'static str> {
+    if text.len() > MAX_REDIRECT_URI {
+        return Err("is longer than 2048 bytes");
+    }
+    if text.contains('#') {
+        return Err("must not have a fragment");
+    }
+    let url = Url::parse(text).map_err(|_| "must be an absolute URI such as https://app.example/logout")?;
+    if !text.bytes().all(is_uri_byte) || !url.username().is_empty() || url.password().is_some() {
+        return Err("must be a plain URI, without user name, password and characters that want encoding");
+    }
+    let is_loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback => Ok(()),
+        _ => Err("must be https; http is for loopback addresses only"),
+    }
+}
+
 /// Checks an audience: an absolute URI without a fragment (RFC 8707 section 2), or a plain name.
 pub(super) fn audience(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\')) {
@@ -120,6 +146,23 @@ mod tests {
             &format!("https://app.example/{}", "x".repeat(MAX_REDIRECT_URI)),
         ] {
             assert!(redirect_uri(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn back_channel_logout_uris() {
+        for good in ["https://app.example/logout?x=1", "http://127.0.0.1:8080/logout", "http://localhost/x"] {
+            assert_eq!(backchannel_logout_uri(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "/logout",
+            "http://app.example/",
+            "ftp://app.example/",
+            "https://u:p@app.example/",
+            "https://a.example/#x",
+        ] {
+            assert!(backchannel_logout_uri(bad).is_err(), "{bad}");
         }
     }
 

@@ -51,6 +51,15 @@ pub(super) struct ClientView {
     allow_long_access_tokens: bool,
     introspects: Vec<String>,
     extra_claims: Vec<String>,
+    /// Its name as people know it.
+    name: Option<String>,
+    first_party: bool,
+    allow_missing_pkce: bool,
+    require_pushed_requests: bool,
+    /// Null takes the server's.
+    id_token_alg: Option<&'static str>,
+    post_logout_redirect_uris: Vec<String>,
+    backchannel_logout_uri: Option<String>,
     secrets: Vec<SecretView>,
 }
 
@@ -104,6 +113,13 @@ impl ClientView {
             allow_long_access_tokens: settings.allow_long_access_tokens,
             introspects: settings.introspects.clone(),
             extra_claims: settings.extra_claims.clone(),
+            name: settings.sign_in.name.clone(),
+            first_party: settings.sign_in.first_party,
+            allow_missing_pkce: settings.sign_in.allow_missing_pkce,
+            require_pushed_requests: settings.sign_in.require_pushed_requests,
+            id_token_alg: settings.sign_in.id_token_alg.map(|algorithm| algorithm.as_str()),
+            post_logout_redirect_uris: settings.sign_in.post_logout_redirect_uris.clone(),
+            backchannel_logout_uri: settings.sign_in.backchannel_logout_uri.clone(),
             secrets: settings.secrets.iter().map(SecretView::new).collect(),
         }
     }
