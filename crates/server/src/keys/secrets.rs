@@ -36,7 +36,7 @@ pub(super) fn open(key: &[u8; 32], purpose: &str, owner: &str, sealed: &str) -> 
     let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(sealed).ok()?);
     let (head, body) = bytes.split_at_mut_checked(1 + NONCE_LEN)?;
     let (version, nonce) = head.split_first()?;
-    let nonce = <[u8; NONCE_LEN]>::try_from(&*nonce).ok()?;
+    let nonce = *nonce.first_chunk::<NONCE_LEN>()?;
     if *version != VERSION {
         return None;
     }
