@@ -268,5 +268,7 @@ fn start_request(user: UserId, client: &str) -> Outcome<StartRequest> {
         acr: None,
         amr: Vec::new(),
         origin: Origin { network: "127.0.0.0/24".to_owned(), agent: AGENT.to_owned() },
+        sign_in: None,
+        nonce: None,
     })
 }

@@ -2,13 +2,12 @@ use countersign_wire::Algorithm;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::flows::policy::{BrowserLifetimes, KindLifetimes, Sensitive, SignInPolicy};
+use crate::flows::policy::{KindLifetimes, SignInPolicy};
 use crate::time::Timestamp;
 
 fn policy() -> Policy {
-    let browser = BrowserLifetimes { idle: Duration::from_secs(60), absolute: Duration::from_secs(60) };
     Policy {
-        sign_in: SignInPolicy { session: browser, remembered: browser, sensitive: Sensitive::default() },
+        sign_in: SignInPolicy::default(),
         issuer: "https://auth.example".to_owned(),
         signing_algorithm: Algorithm::ES256,
         lifetimes: KindLifetimes::default(),
