@@ -257,5 +257,7 @@ fn start_request(user: UserId) -> Outcome<StartRequest> {
         acr: None,
         amr: Vec::new(),
         origin: Origin { network: "127.0.0.0/24".to_owned(), agent: "crash".to_owned() },
+        sign_in: None,
+        nonce: None,
     })
 }
