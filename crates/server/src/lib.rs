@@ -10,6 +10,7 @@ pub mod flows;
 pub mod http;
 pub mod keys;
 pub mod metrics;
+pub mod outbound;
 pub mod pages;
 pub mod passwords;
 pub mod server;

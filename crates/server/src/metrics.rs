@@ -16,7 +16,7 @@ use countersign_wire::Algorithm;
 use std::sync::atomic::AtomicU64;
 
 pub use http::{HttpMetrics, RouteMetrics};
-pub use labels::{GrantLabel, Label, RefreshOutcome, SignInOutcome, StoreFailure, TokenOutcome};
+pub use labels::{GrantLabel, Label, NoticeOutcome, RefreshOutcome, SignInOutcome, StoreFailure, TokenOutcome};
 
 use labels::{Active, TargetLabel};
 
@@ -31,6 +31,7 @@ pub struct Metrics {
     token_requests: Vec<Counters<TokenOutcome>>,
     revocations: Counters<TargetLabel>,
     sign_ins: Counters<SignInOutcome>,
+    logout_notices: Counters<NoticeOutcome>,
     introspections: Counters<Active>,
     store_errors: Counters<StoreFailure>,
     revocation_log_position: Gauge,
@@ -52,6 +53,11 @@ impl Metrics {
             Counters::register(&mut registry, "countersign_revocations", "Revocations by what they ended.");
         let sign_ins =
             Counters::register(&mut registry, "countersign_sign_ins", "Sign-ins of people by outcome.");
+        let logout_notices = Counters::register(
+            &mut registry,
+            "countersign_logout_notices",
+            "Attempts to tell a client that a session ended, by outcome.",
+        );
         let introspections =
             Counters::register(&mut registry, "countersign_introspections", "Introspections by answer.");
         let store_errors =
@@ -85,6 +91,7 @@ impl Metrics {
             token_requests,
             revocations,
             sign_ins,
+            logout_notices,
             introspections,
             store_errors,
             revocation_log_position,
@@ -113,6 +120,11 @@ impl Metrics {
     /// Counts a sign-in.
     pub fn sign_in(&self, outcome: SignInOutcome) {
         self.sign_ins.inc(outcome);
+    }
+
+    /// Counts an attempt to tell a client of a logout.
+    pub fn logout_notice(&self, outcome: NoticeOutcome) {
+        self.logout_notices.inc(outcome);
     }
 
     /// Counts an introspection.

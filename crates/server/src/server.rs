@@ -31,6 +31,7 @@ use crate::telemetry;
 use crate::time::{Clock, SystemClock};
 
 mod dev;
+mod notices;
 mod upkeep;
 
 /// The Unix socket in the data directory by which the command line reaches the server.
@@ -154,6 +155,7 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     ];
     let shutdown = Shutdown::new();
     let upkeep = tokio::spawn(upkeep::run(app.clone(), settings.events_keep, shutdown.clone()));
+    let notices = tokio::spawn(notices::run(app.clone(), shutdown.clone()));
     let mut listeners = tokio::task::JoinSet::new();
     for (listener, router) in routers {
         let (router, shutdown) = (layers::observe(router, observer.clone()), shutdown.clone());
@@ -173,6 +175,7 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     shutdown.begin();
     while listeners.join_next().await.is_some() {}
     let _ = upkeep.await;
+    let _ = notices.await;
     app.store.close().await;
     let _ = std::fs::remove_file(settings.data_dir.join(SOCKET));
     tracing::info!("stopped");

@@ -18,6 +18,7 @@ pub mod introspect;
 pub mod keys;
 pub mod lifetimes;
 pub mod logout;
+pub mod logout_notices;
 pub mod manage_clients;
 pub mod manage_sessions;
 pub mod manage_users;

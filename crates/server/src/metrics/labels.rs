@@ -58,6 +58,13 @@ labels! {
         /// Something was wrong.
         Refused = "refused",
     }
+    /// What came of telling a client of a logout.
+    pub NoticeOutcome = "outcome" {
+        /// The client knows.
+        Delivered = "delivered",
+        /// It is tried again, or given up.
+        Failed = "failed",
+    }
     /// The grant of a token request.
     pub GrantLabel = "grant" {
         /// RFC 6749 section 6.
