@@ -12,7 +12,7 @@ use crate::keys::{Keys, KeysError};
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::store::{ClientFilter, Page, Store, StoreError, StoreResult};
-use crate::throttle::Throttle;
+use crate::throttle::{Limiter, Throttle};
 use crate::time::{Clock, Timestamp};
 
 /// Everything that a request needs.
@@ -33,6 +33,8 @@ pub struct App {
     pub passkeys: Option<Passkeys>,
     /// Who guesses too much.
     pub throttle: Throttle,
+    /// Who guesses at devices' user codes.
+    pub user_codes: Limiter,
     /// The counters.
     pub metrics: Arc<Metrics>,
     longest_access: AtomicU64,
@@ -62,6 +64,7 @@ impl App {
             passwords,
             passkeys,
             throttle: Throttle::default(),
+            user_codes: Limiter::of_user_codes(),
             metrics,
             longest_access: AtomicU64::new(0),
             origins: RwLock::default(),

@@ -207,6 +207,7 @@ async fn kek_of_file(path: &Path, store: &dyn Store) -> Result<KeyEncryptionKey,
 pub fn policy(settings: &Settings) -> Policy {
     Policy {
         sign_in: SignInPolicy {
+            brand: settings.brand.name.clone(),
             session: BrowserLifetimes { idle: settings.sign_in.idle, absolute: settings.sign_in.absolute },
             remembered: BrowserLifetimes {
                 idle: settings.sign_in.remember_idle,

@@ -1,205 +1,303 @@
-//! Slowing down who guesses passwords, so that nobody can lock somebody else out.
+//! Slowing down who guesses, so that nobody can lock somebody else out.
 //!
-//! Failures count for the account *from one network*: a guesser waits longer and longer, the person
-//! at home does not. Failures of one network over all accounts count too, against guessing one
-//! password at many accounts. And an account under attack from many networks slows down those from
-//! which nobody has ever signed in to it, and no others.
+//! Failures count in three ways. For *an account from one network*: a guesser there waits longer
+//! and longer, and the person at home does not notice. For *a network* over all accounts: against
+//! one password tried at many accounts. For *an account* over all networks from which nobody has
+//! signed in to it before: against a guesser who has many networks. Networks that are known to
+//! the account are not slowed down by that, so no stranger can keep a person out of where they
+//! have been before.
+//!
+//! An attempt counts from when it is admitted, not from when it has failed: a thousand at once
+//! are no more than one after the other.
 //!
 //! The counters live in this process. With several nodes a guesser has that many times the
-//! attempts, which the numbers allow for; nothing else depends on them.
+//! attempts, which the numbers allow for; and after a start every network is unknown until
+//! somebody signs in from it. Nothing else depends on them: what is used once (a code, a ticket)
+//! is used once by the store.
 
-use std::collections::{HashMap, HashSet};
+mod table;
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::table::{Entry, Table};
 use crate::time::Timestamp;
 
-/// Failures of an account from a network before waiting begins.
+/// Failures of an account from one network before waiting begins.
 const FREE_FAILURES: u32 = 5;
-/// The first wait; each failure more doubles it.
+/// The first wait; each further failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// How long a failure counts.
-const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// Failures of a network over all accounts within the window.
-const NETWORK_FAILURES: u32 = 100;
-/// Failures of an account from networks unknown to it within the window.
-const ACCOUNT_FAILURES: u32 = 50;
-/// Most counters of each kind kept; beyond it those that are of no use any more go, then the oldest.
-const MOST_COUNTERS: usize = 50_000;
-/// Most pairs of account and network that are known to be good.
-const MOST_KNOWN: usize = 200_000;
+/// A failure of an account from one network is forgiven this often.
+const FORGIVEN_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How long an attempt is held to be under way when nobody says what came of it.
+const UNDER_WAY: Duration = Duration::from_secs(10);
+/// What to wait while as many attempts are under way as can be looked at.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+/// Failures of a network over all accounts: a hundred in ten minutes.
+const NETWORK: Rate = Rate { burst: 100, every: Duration::from_secs(6) };
+/// Failures of an account over all networks unknown to it: some, and then one in five minutes. A
+/// year of that finds a six-digit code, of which three are good at any time, with a chance of 1/4.
+const ACCOUNT: Rate = Rate { burst: 30, every: Duration::from_secs(5 * 60) };
+/// Most networks that are known of an account; the one that was longest not used makes room.
+const MOST_NETWORKS: usize = 8;
+/// Most entries of each kind. An entry is less than 200 bytes, so that all are less than 40 MiB.
+const MOST_ENTRIES: usize = 50_000;
 
 /// How long to wait before the next attempt is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryAfter(pub Duration);
 
-/// The counters.
-#[derive(Default)]
-pub struct Throttle(Mutex<Counters>);
-
-#[derive(Default)]
-struct Counters {
-    pairs: HashMap<(String, String), Failures>,
-    networks: HashMap<String, Failures>,
-    accounts: HashMap<String, Failures>,
-    known: HashSet<(String, String)>,
+/// Slows down sign-ins.
+pub struct Throttle {
+    hasher: RandomState,
+    counters: Mutex<Counters>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Failures {
-    count: u32,
-    last: Timestamp,
+struct Counters {
+    pairs: Table<Pair>,
+    networks: Table<Debt>,
+    accounts: Table<Debt>,
+    known: Table<Known>,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::with_room_for(MOST_ENTRIES)
+    }
 }
 
 impl Throttle {
-    /// Whether an attempt may be looked at.
+    fn with_room_for(most: usize) -> Self {
+        let counters = Counters {
+            pairs: Table::new(most),
+            networks: Table::new(most),
+            accounts: Table::new(most),
+            known: Table::new(most),
+        };
+        Self { hasher: RandomState::new(), counters: Mutex::new(counters) }
+    }
+
+    /// Admits an attempt to sign in to an account, by its canonical name and whether there is one
+    /// or not, from a network. To be followed by [`Self::failed`] or [`Self::succeeded`]; if it is
+    /// followed by neither, the attempt is forgotten after a few seconds.
     ///
     /// # Errors
-    /// How long to wait.
+    /// How long to wait: then the attempt is not looked at, and does not count.
     pub fn check(&self, account: &str, network: &str, now: Timestamp) -> Result<(), RetryAfter> {
-        let counters = self.lock();
-        let pair = (account.to_owned(), network.to_owned());
-        let mut wait = counters.pairs.get(&pair).map_or(Duration::ZERO, |f| f.wait(FREE_FAILURES, now));
-        if let Some(failures) = counters.networks.get(network) {
-            wait = wait.max(failures.wait(NETWORK_FAILURES, now));
+        let keys = self.keys(account, network);
+        let mut counters = self.lock();
+        let mut wait = counters.pairs.get(keys.pair).map_or(Duration::ZERO, |pair| pair.wait(now));
+        if let Some(debt) = counters.networks.get(keys.network) {
+            wait = wait.max(debt.wait(NETWORK, now));
         }
-        if !counters.known.contains(&pair)
-            && let Some(failures) = counters.accounts.get(account)
+        if !counters.knows(&keys)
+            && let Some(debt) = counters.accounts.get(keys.account)
         {
-            wait = wait.max(failures.wait(ACCOUNT_FAILURES, now));
+            wait = wait.max(debt.wait(ACCOUNT, now));
         }
-        if wait.is_zero() { Ok(()) } else { Err(RetryAfter(wait)) }
+        if !wait.is_zero() {
+            return Err(RetryAfter(wait));
+        }
+        counters.pairs.entry(keys.pair, now).begin(now);
+        Ok(())
     }
 
-    /// Counts a failure.
+    /// Counts a failure of an attempt that was admitted.
     pub fn failed(&self, account: &str, network: &str, now: Timestamp) {
+        let keys = self.keys(account, network);
         let mut counters = self.lock();
-        let pair = (account.to_owned(), network.to_owned());
-        let is_known = counters.known.contains(&pair);
-        count(&mut counters.pairs, pair, now);
-        count(&mut counters.networks, network.to_owned(), now);
-        if !is_known {
-            count(&mut counters.accounts, account.to_owned(), now);
+        counters.pairs.entry(keys.pair, now).fail(now);
+        counters.networks.entry(keys.network, now).add(NETWORK, now);
+        if !counters.knows(&keys) {
+            counters.accounts.entry(keys.account, now).add(ACCOUNT, now);
         }
     }
 
-    /// Remembers that the account's own person is on this network.
-    pub fn succeeded(&self, account: &str, network: &str, _now: Timestamp) {
+    /// Forgives the failures of the account from this network, and remembers the network as the
+    /// account's own.
+    pub fn succeeded(&self, account: &str, network: &str, now: Timestamp) {
+        let keys = self.keys(account, network);
         let mut counters = self.lock();
-        let pair = (account.to_owned(), network.to_owned());
-        counters.pairs.remove(&pair);
-        if counters.known.len() >= MOST_KNOWN {
-            counters.known.clear();
+        counters.pairs.remove(keys.pair);
+        counters.known.entry(keys.account, now).add(keys.network);
+    }
+
+    /// Names of any length as numbers: what is kept has one size. The hash is keyed anew in each
+    /// process, so that nobody can name accounts that share a counter.
+    fn keys(&self, account: &str, network: &str) -> Keys {
+        Keys {
+            pair: self.hasher.hash_one((account, network)),
+            account: self.hasher.hash_one(account),
+            network: self.hasher.hash_one(network),
         }
-        counters.known.insert(pair);
     }
 
     fn lock(&self) -> MutexGuard<'_, Counters> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Failures {
-    /// How much longer to wait, when `free` failures are forgiven.
-    fn wait(self, free: u32, now: Timestamp) -> Duration {
-        if self.count < free || now.since(self.last) >= WINDOW {
+struct Keys {
+    pair: u64,
+    account: u64,
+    network: u64,
+}
+
+impl Counters {
+    fn knows(&self, keys: &Keys) -> bool {
+        self.known.get(keys.account).is_some_and(|known| known.0.contains(&keys.network))
+    }
+}
+
+/// Slows down who guesses at something that has no account: a device's user code (RFC 8628 section
+/// 5.1), the secret of a client. Nobody is asked to wait for what somebody with another key did.
+pub struct Limiter {
+    rate: Rate,
+    hasher: RandomState,
+    debts: Mutex<Table<Debt>>,
+}
+
+impl Limiter {
+    /// For the codes that people type to connect a device, by network. A code is one of 2^34: a
+    /// thousand networks, each with 1500 attempts a day at a hundred open codes, find one in half a
+    /// year.
+    pub fn of_user_codes() -> Self {
+        Self::new(10, Duration::from_secs(60))
+    }
+
+    /// So many failures at once, and one more each so often.
+    pub fn new(burst: u32, every: Duration) -> Self {
+        let debts = Mutex::new(Table::new(MOST_ENTRIES));
+        Self { rate: Rate { burst, every }, hasher: RandomState::new(), debts }
+    }
+
+    /// Whether an attempt may be looked at. The key has a network in it: with a client alone as
+    /// the key, any stranger could keep its owner out.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn check(&self, key: &str, now: Timestamp) -> Result<(), RetryAfter> {
+        let debts = self.debts.lock().unwrap_or_else(PoisonError::into_inner);
+        let debt = debts.get(self.hasher.hash_one(key));
+        let wait = debt.map_or(Duration::ZERO, |debt| debt.wait(self.rate, now));
+        if wait.is_zero() { Ok(()) } else { Err(RetryAfter(wait)) }
+    }
+
+    /// Counts a failure. Those of attempts that were looked at together are all counted, and are
+    /// waited for afterwards.
+    pub fn failed(&self, key: &str, now: Timestamp) {
+        let mut debts = self.debts.lock().unwrap_or_else(PoisonError::into_inner);
+        debts.entry(self.hasher.hash_one(key), now).add(self.rate, now);
+    }
+}
+
+/// How many failures may come at once, and how often one is forgiven.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    burst: u32,
+    every: Duration,
+}
+
+/// A leaky bucket: when the last of its failures will be forgiven (GCRA, as ATM Forum TM 4.0 has it).
+#[derive(Debug, Clone, Copy, Default)]
+struct Debt {
+    forgiven_at: Timestamp,
+}
+
+impl Debt {
+    fn wait(&self, rate: Rate, now: Timestamp) -> Duration {
+        let room = rate.every.saturating_mul(rate.burst.saturating_sub(1));
+        self.forgiven_at.since(now).saturating_sub(room)
+    }
+
+    /// Never waited for longer than the longest wait: else who has many networks would fill the
+    /// bucket for days.
+    fn add(&mut self, rate: Rate, now: Timestamp) {
+        let most = rate.every.saturating_mul(rate.burst.saturating_sub(1)).saturating_add(LONGEST_WAIT);
+        self.forgiven_at = self.forgiven_at.max(now).plus(rate.every).min(now.plus(most));
+    }
+}
+
+impl Entry for Debt {
+    fn is_spent(&self, now: Timestamp) -> bool {
+        self.forgiven_at <= now
+    }
+}
+
+/// The attempts at an account from one network.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pair {
+    failures: u32,
+    failed_at: Timestamp,
+    under_way: u32,
+    begun_at: Timestamp,
+}
+
+impl Pair {
+    fn wait(&self, now: Timestamp) -> Duration {
+        let failures = self.failures_at(now);
+        let under_way = self.under_way_at(now);
+        if failures.saturating_add(under_way) < FREE_FAILURES {
             return Duration::ZERO;
         }
-        let doublings = (self.count - free).min(10);
-        let whole = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
-        whole.saturating_sub(now.since(self.last))
+        // After the free ones, one at a time.
+        let for_others = if under_way == 0 { Duration::ZERO } else { SHORT_WAIT };
+        let Some(over) = failures.checked_sub(FREE_FAILURES) else { return for_others };
+        let whole = FIRST_WAIT.saturating_mul(1 << over.min(16)).min(LONGEST_WAIT);
+        whole.saturating_sub(now.since(self.failed_at)).max(for_others)
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        self.under_way = self.under_way_at(now).saturating_add(1);
+        self.begun_at = now;
+    }
+
+    fn fail(&mut self, now: Timestamp) {
+        // More than this are of no consequence, and would be forgiven one by one.
+        self.failures = self.failures_at(now).saturating_add(1).min(FREE_FAILURES + 8);
+        self.under_way = self.under_way_at(now).saturating_sub(1);
+        self.failed_at = self.failed_at.max(now);
+    }
+
+    fn failures_at(&self, now: Timestamp) -> u32 {
+        let forgiven = now.since(self.failed_at).as_millis() / FORGIVEN_EVERY.as_millis();
+        self.failures.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX))
+    }
+
+    fn under_way_at(&self, now: Timestamp) -> u32 {
+        if now.since(self.begun_at) < UNDER_WAY { self.under_way } else { 0 }
     }
 }
 
-fn count<K: std::hash::Hash + Eq + Clone>(counters: &mut HashMap<K, Failures>, key: K, now: Timestamp) {
-    if counters.len() >= MOST_COUNTERS && !counters.contains_key(&key) {
-        counters.retain(|_, failures| now.since(failures.last) < WINDOW);
-        if counters.len() >= MOST_COUNTERS {
-            // All are recent: the older half goes, so that this is done seldom.
-            let mut times: Vec<_> = counters.values().map(|failures| failures.last).collect();
-            let middle = times.len() / 2;
-            let (_, median, _) = times.select_nth_unstable(middle);
-            let median = *median;
-            counters.retain(|_, failures| failures.last > median);
+impl Entry for Pair {
+    fn is_spent(&self, now: Timestamp) -> bool {
+        self.failures_at(now) == 0 && self.under_way_at(now) == 0
+    }
+}
+
+/// Networks from which an account's own person has signed in, the latest last.
+#[derive(Debug, Clone, Default)]
+struct Known(Vec<u64>);
+
+impl Known {
+    fn add(&mut self, network: u64) {
+        self.0.retain(|known| *known != network);
+        if self.0.len() >= MOST_NETWORKS {
+            self.0.remove(0);
         }
+        self.0.push(network);
     }
-    let failures = counters.entry(key).or_insert(Failures { count: 0, last: now });
-    if now.since(failures.last) >= WINDOW {
-        failures.count = 0;
+}
+
+impl Entry for Known {
+    fn is_spent(&self, _now: Timestamp) -> bool {
+        false
     }
-    failures.count = failures.count.saturating_add(1);
-    failures.last = failures.last.max(now);
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const T: Timestamp = Timestamp(1_800_000_000_000);
-
-    fn after(seconds: u64) -> Timestamp {
-        T.plus(Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn a_guesser_waits_longer_and_longer() {
-        let throttle = Throttle::default();
-        for _ in 0..FREE_FAILURES {
-            assert_eq!(throttle.check("ana", "n1", T), Ok(()));
-            throttle.failed("ana", "n1", T);
-        }
-        assert_eq!(throttle.check("ana", "n1", T), Err(RetryAfter(FIRST_WAIT)));
-        assert_eq!(throttle.check("ana", "n1", after(10)), Err(RetryAfter(Duration::from_secs(20))));
-        assert_eq!(throttle.check("ana", "n1", after(30)), Ok(()));
-        throttle.failed("ana", "n1", after(30));
-        assert_eq!(throttle.check("ana", "n1", after(30)), Err(RetryAfter(FIRST_WAIT * 2)));
-        assert_eq!(throttle.check("ana", "n2", T), Ok(()), "elsewhere");
-        assert_eq!(throttle.check("bob", "n1", T), Ok(()), "somebody else");
-        assert_eq!(throttle.check("ana", "n1", after(30 + WINDOW.as_secs())), Ok(()), "much later");
-    }
-
-    #[test]
-    fn a_success_forgives() {
-        let throttle = Throttle::default();
-        (0..9).for_each(|_| throttle.failed("ana", "n1", T));
-        throttle.succeeded("ana", "n1", T);
-        assert_eq!(throttle.check("ana", "n1", T), Ok(()));
-    }
-
-    #[test]
-    fn one_password_at_many_accounts_is_noticed() {
-        let throttle = Throttle::default();
-        (0..NETWORK_FAILURES).for_each(|i| throttle.failed(&format!("user{i}"), "n1", T));
-        assert!(throttle.check("fresh", "n1", T).is_err());
-        assert_eq!(throttle.check("fresh", "n2", T), Ok(()));
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let throttle = Throttle::default();
-        for i in 0..MOST_COUNTERS + 10 {
-            throttle.failed(&format!("user{i}"), "n1", after(i as u64 / 1000));
-        }
-        let counters = throttle.lock();
-        assert!(counters.pairs.len() <= MOST_COUNTERS && counters.accounts.len() <= MOST_COUNTERS);
-        assert!(counters.pairs.len() > 1000);
-    }
-
-    proptest! {
-        #[test]
-        fn nobody_is_locked_out_of_where_they_signed_in(attempts in proptest::collection::vec((0_u8..200, 0_u64..600), 0..400)) {
-            let throttle = Throttle::default();
-            throttle.succeeded("ana", "home", T);
-            let mut times: Vec<_> = attempts;
-            times.sort_by_key(|(_, at)| *at);
-            for (network, at) in times {
-                throttle.failed("ana", &format!("n{network}"), after(at));
-                prop_assert_eq!(throttle.check("ana", "home", after(at)), Ok(()));
-            }
-        }
-    }
-}
+mod tests;

@@ -17,7 +17,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Which top-level modules a module may name; its own it always may. A new module gets a row.
 /// Tests inside the sources may name anything.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("main", &["cli"]),
     // The command line runs the server, and is otherwise a client of the admin API.
     (
@@ -43,6 +43,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "app",
             "config",
             "entropy",
+            "factors",
             "flows",
             "http",
             "keys",
@@ -55,13 +56,16 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ),
     ("http", &["app", "backup", "config", "entropy", "flows", "metrics", "pages", "telemetry", "time"]),
     ("pages", &["app", "flows", "time"]),
-    ("flows", &["app", "entropy", "keys", "metrics", "passwords", "store", "time"]),
+    ("flows", &["app", "entropy", "factors", "keys", "metrics", "passwords", "store", "throttle", "time"]),
     // The state that handlers and flows share: it holds one of each.
-    ("app", &["flows", "keys", "metrics", "passwords", "store", "time"]),
+    ("app", &["factors", "flows", "keys", "metrics", "passwords", "store", "throttle", "time"]),
     // Keys are kept in the store, sealed: they use its key methods and records.
     ("keys", &["entropy", "store", "time"]),
     ("store", &["entropy", "time"]),
     ("passwords", &["entropy"]),
+    // What a person shows beside a password, each without store and HTTP. Hashes are stored as hex.
+    ("factors", &["entropy", "store", "time"]),
+    ("throttle", &["time"]),
     // Labels are words of the product.
     ("metrics", &["store", "time"]),
     // Everything that the store holds, as one file: HTTP hands it the application and never sees

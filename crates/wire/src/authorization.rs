@@ -182,7 +182,9 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_named() {
-        let with = |name, value| parse(&[("response_type", "code"), (name, value)]).unwrap_err();
+        fn with(name: &str, value: &str) -> ErrorCode {
+            parse(&[("response_type", "code"), (name, value)]).unwrap_err()
+        }
         assert_eq!(parse(&[]).unwrap_err(), ErrorCode::InvalidRequest);
         assert_eq!(parse(&[("response_type", "token")]).unwrap_err(), ErrorCode::UnsupportedResponseType);
         assert_eq!(

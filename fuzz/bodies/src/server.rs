@@ -48,7 +48,7 @@ fn start() -> Service {
         let set = keys.snapshot();
         let policy = countersign::server::policy(&settings);
         let metrics = Arc::new(Metrics::new());
-        let app = App::new(store, keys, clock, policy, Passwords::new(1, 1), metrics.clone()).await;
+        let app = App::new(store, keys, clock, policy, Passwords::new(1, 1), None, metrics.clone()).await;
         let app = app.expect("an application");
         let public = router::public(Arc::new(Public::new(app, &settings)), None);
         let request_timeout = settings.limits.request_timeout;

@@ -71,8 +71,8 @@ impl TotpSecret {
         let steps = current.saturating_sub(TOLERANCE)..=current + TOLERANCE;
         let mut found = None;
         for step in steps {
-            let right = verify_slices_are_equal(self.code(step).as_bytes(), code.as_bytes()).is_ok();
-            if right && step > last_used {
+            let is_right = verify_slices_are_equal(self.code(step).as_bytes(), code.as_bytes()).is_ok();
+            if is_right && step > last_used {
                 found = Some(step);
             }
         }
@@ -105,19 +105,22 @@ mod tests {
     }
 
     /// Times of RFC 6238 appendix B, with the last six of its eight digits.
-    const VECTORS: [(i64, &str); 5] = [
+    const VECTORS: [(i64, &str); 6] = [
         (59, "287082"),
         (1_111_111_109, "081804"),
         (1_111_111_111, "050471"),
         (1_234_567_890, "005924"),
         (2_000_000_000, "279037"),
+        (20_000_000_000, "353130"),
     ];
 
     #[test]
     fn the_examples_of_rfc_6238() {
         for (seconds, code) in VECTORS {
             let now = Timestamp(seconds * 1000);
-            assert_eq!(secret().matching_step(code, now, 0), Some(now.seconds() / 30), "{seconds}");
+            let step = now.seconds() / 30;
+            assert_eq!(secret().matching_step(code, now, 0), Some(step), "{seconds}");
+            assert_eq!(secret().matching_step(code, now, step), None, "{seconds}");
         }
     }
 

@@ -123,7 +123,15 @@ pub async fn exchange(
         nonce: grant.nonce.clone(),
     };
     match sessions::start(app, &start, now).await {
-        Ok((_, answer)) => Ok(answer),
+        Ok((session, answer)) => {
+            // Looked at after the session is there: a consent that is taken back later ends it, and
+            // one that was taken back before is seen here.
+            if may_have(app, &client, &grant).await? {
+                return Ok(answer);
+            }
+            revocation::end(app, &Target::Session(session), Reason::ConsentWithdrawn, now).await?;
+            Err(Refusal::ConsentWithdrawn.into())
+        }
         // Somebody was quicker, between our look and the store's update.
         Err(FlowError::Refused(Refusal::CodeSpent)) => match app.store.ticket(&hash).await? {
             Some(ticket) if ticket.session.is_some() => Err(replayed(app, &ticket, now).await),
@@ -131,6 +139,15 @@ pub async fn exchange(
         },
         Err(error) => Err(error),
     }
+}
+
+/// Whether the person still allows what the code was made for.
+async fn may_have(app: &App, client: &AuthenticatedClient, grant: &Grant) -> FlowResult<bool> {
+    if client.settings().sign_in.first_party {
+        return Ok(true);
+    }
+    let consent = app.store.consent(grant.user, client.id()).await?;
+    Ok(consent.is_some_and(|consent| grant.scope.is_subset(&consent.scope)))
 }
 
 /// The resources that a code may be narrowed to (RFC 8707 section 2.2).

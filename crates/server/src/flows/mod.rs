@@ -11,6 +11,7 @@ pub mod clients;
 pub mod codes;
 pub mod complaints;
 pub mod device;
+pub mod enrol;
 pub mod explain;
 pub mod id_tokens;
 pub mod introspect;

@@ -104,7 +104,7 @@ impl Lifetimes {
 }
 
 /// How long a browser session lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BrowserLifetimes {
     /// When it is not used.
     pub idle: Duration,
@@ -122,8 +122,10 @@ pub struct Sensitive {
 }
 
 /// How people sign in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct SignInPolicy {
+    /// The operator's name, as authenticator apps show it.
+    pub brand: String,
     /// Of browser sessions.
     pub session: BrowserLifetimes,
     /// Of those in which the person asked to be remembered.

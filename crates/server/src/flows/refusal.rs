@@ -69,6 +69,8 @@ pub enum Refusal {
     CodeVerifier,
     /// The browser session in which the person agreed has ended.
     BrowserSessionEnded,
+    /// The person took the consent back before the code was used.
+    ConsentWithdrawn,
     /// No such device code, or another client's.
     UnknownDeviceCode,
     /// The person has not decided yet (RFC 8628 section 3.5).

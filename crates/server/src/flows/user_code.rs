@@ -1,6 +1,7 @@
 //! What a person types to connect a device (RFC 8628 section 6.1): eight consonants, which cannot
-//! spell anything and are not mistaken for digits. 20^8 is 2^34: with ten minutes to guess in and
-//! a limit on attempts from one network, one guess in a billion hits one of a hundred open codes.
+//! spell anything and are not mistaken for digits. 20^8 is a little more than 2^34: one guess in 256
+//! million hits one of a hundred open codes, each is open for minutes, and attempts from a network
+//! are limited (section 5.1; [`crate::throttle::Limiter::of_user_codes`] has the sum).
 
 /// The letters of section 6.1.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";

@@ -173,6 +173,7 @@ pub fn answer(refusal: &Refusal) -> (StatusCode, ErrorCode, String) {
         Refusal::BrowserSessionEnded => {
             (bad, C::InvalidGrant, "the person has signed out since; sign in again")
         }
+        Refusal::ConsentWithdrawn => (bad, C::InvalidGrant, "the person took the consent back"),
         Refusal::UnknownDeviceCode => (bad, C::InvalidGrant, "the device code is not valid for this client"),
         Refusal::AuthorizationPending => {
             (bad, C::AuthorizationPending, "the person has not decided yet; ask again after the interval")

@@ -16,14 +16,10 @@ use crate::pages::Lang;
 /// How long a client may keep the metadata, in seconds.
 const METADATA_MAX_AGE: &str = "public, max-age=300";
 
-/// `GET /.well-known/oauth-authorization-server`.
+/// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 4) and
+/// `GET /.well-known/oauth-authorization-server` (RFC 8414 section 3): one document, since there are
+/// clients that read the second only and then look for userinfo.
 pub async fn metadata(State(public): State<Arc<Public>>) -> Response {
-    let document = Json(document(&public.app.policy.issuer));
-    ([(header::CACHE_CONTROL, METADATA_MAX_AGE)], document).into_response()
-}
-
-/// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 4).
-pub async fn provider(State(public): State<Arc<Public>>) -> Response {
     let document = Json(provider_document(&public.app.policy.issuer));
     ([(header::CACHE_CONTROL, METADATA_MAX_AGE)], document).into_response()
 }

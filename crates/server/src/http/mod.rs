@@ -1,5 +1,6 @@
 //! HTTP: listeners, the layers that every request passes, and one file per endpoint.
 
+mod account;
 pub mod admin;
 mod assets;
 mod authorize;

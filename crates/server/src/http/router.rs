@@ -11,8 +11,8 @@ use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
-    Public, admin, assets, authorize, consent, demo, device, health, introspect, leaked, lifetimes, logout,
-    metadata, par, revoke, sign_in, token, userinfo,
+    Public, account, admin, assets, authorize, consent, demo, device, health, introspect, leaked, lifetimes,
+    logout, metadata, par, revoke, sign_in, token, userinfo,
 };
 use crate::app::App;
 use crate::config::Limits;
@@ -35,6 +35,7 @@ pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
         .route("/signin/passkey", post(sign_in::submit_passkey))
         .route("/consent", get(consent::show).post(consent::submit))
         .route("/device", get(device::show).post(device::submit))
+        .merge(account_pages())
         .route("/assets/brand.css", get(assets::brand))
         .route("/assets/{name}", get(assets::asset))
         .merge(for_registered_origins(&public))
@@ -45,6 +46,23 @@ pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
         Some(demo) => routes.merge(demo::routes(public, demo)),
         None => routes,
     }
+}
+
+/// A person's own pages.
+fn account_pages() -> Router<Arc<Public>> {
+    Router::new()
+        .route("/account", get(account::show))
+        .route("/account/browsers/end", post(account::end_browser))
+        .route("/account/sessions/end", post(account::end_session))
+        .route("/account/end-others", post(account::end_others))
+        .route("/account/permissions/withdraw", post(account::withdraw))
+        .route("/account/password", post(account::change_password))
+        .route("/account/totp/add", post(account::add_totp))
+        .route("/account/totp", get(account::show_totp).post(account::submit_totp))
+        .route("/account/totp/remove", post(account::remove_totp))
+        .route("/account/passkeys/add", post(account::add_passkey))
+        .route("/account/passkeys/remove", post(account::remove_passkey))
+        .route("/account/recovery-codes", post(account::new_recovery_codes))
 }
 
 /// What browser applications call: from the origins of the registered redirect URIs and those
@@ -76,7 +94,7 @@ fn for_every_origin() -> Router<Arc<Public>> {
     let cors = CorsLayer::new().allow_origin(tower_http::cors::Any).allow_methods([Method::GET]);
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(metadata::metadata))
-        .route("/.well-known/openid-configuration", get(metadata::provider))
+        .route("/.well-known/openid-configuration", get(metadata::metadata))
         .route("/.well-known/jwks.json", get(metadata::jwks))
         .route("/docs/lifetimes.json", get(lifetimes::document))
         .layer(cors)

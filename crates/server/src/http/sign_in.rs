@@ -281,7 +281,7 @@ impl Typed {
     fn hinted(under_way: &UnderWay) -> Self {
         let hint = match &under_way.interaction.goal {
             Goal::Authorize(asked) => asked.request.login_hint.clone(),
-            Goal::Page(_) => None,
+            Goal::Page(_) | Goal::Confirmed(_) => None,
         };
         Self { username: hint.unwrap_or_default(), remember: false, confirms: false }
     }
@@ -392,7 +392,11 @@ async fn factor_form(
             options,
         }),
     };
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = match problem {
+        None => StatusCode::OK,
+        Some(FactorProblem::TryLater { .. }) => StatusCode::TOO_MANY_REQUESTS,
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
     let html = pages::second_factor(&visit.chrome(public, interaction.ui_locales.as_deref()), &view);
     let mut response = visit.page_that_leads_to(public, status, html, target.as_deref());
     retry_after(
@@ -414,7 +418,7 @@ fn retry_after(response: &mut Response, seconds: Option<u64>) {
 /// The application's name, and where the answer goes.
 async fn client(public: &Public, interaction: &Interaction) -> FlowResult<(Option<String>, Option<String>)> {
     match &interaction.goal {
-        Goal::Page(_) => Ok((None, None)),
+        Goal::Page(_) | Goal::Confirmed(_) => Ok((None, None)),
         Goal::Authorize(asked) => {
             let name = account::client_name(&public.app, &asked.client).await?;
             Ok((Some(name), Some(asked.redirect_uri.clone())))

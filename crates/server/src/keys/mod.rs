@@ -7,6 +7,7 @@ mod kek;
 mod material;
 mod plan;
 mod refresh;
+mod secrets;
 mod set;
 #[cfg(test)]
 pub(crate) mod testing;

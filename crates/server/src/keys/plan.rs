@@ -145,7 +145,8 @@ pub(super) fn in_order(records: &[KeyRecord], purpose: KeyPurpose) -> Vec<&KeyRe
     ring
 }
 
-/// Contexts are compared over the whole life of a session, so the one internal key stays.
+/// Contexts are compared over the whole life of a session, and users' secrets are sealed for as long
+/// as they have them, so the one internal key stays.
 pub(super) fn rotates(purpose: KeyPurpose) -> bool {
     purpose != KeyPurpose::Internal
 }
@@ -351,6 +352,9 @@ mod tests {
             for record in &world.records {
                 prop_assert!(!rotates(record.purpose) || record.created_at > oldest, "{} was never removed", record.id);
             }
+            // Users' secrets are sealed with it, for as long as they have them.
+            let internal: Vec<_> = world.records.iter().filter(|r| r.purpose == KeyPurpose::Internal).collect();
+            prop_assert!(internal.len() == 1 && internal[0].number == 1 && internal[0].expires_at.is_none());
         }
     }
 

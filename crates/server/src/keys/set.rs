@@ -16,9 +16,10 @@ use super::kek::KeyEncryptionKey;
 use super::material::{self, Material, SigningKey};
 use super::plan::in_order;
 use super::refresh::{self, PresentedRefresh, RefreshNonce, RefreshTokenError, sha256};
-use super::{KeysError, MAX_CURSOR};
+use super::{KeysError, MAX_CURSOR, secrets};
 use crate::store::{Context, KeyPurpose, KeyRecord};
 use crate::time::Timestamp;
+use zeroize::Zeroizing;
 
 /// The `typ` of an ID token: never an access token's, nor a logout token's (RFC 8725 section 3.11).
 const ID_TOKEN_TYPE: &str = "JWT";
@@ -249,11 +250,22 @@ impl KeySet {
         Some(value.to_owned())
     }
 
-    pub fn open_secret(&self, _p: &str, _o: &str, _s: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-        None
+    /// Seals a small secret of a user for the store. It can be opened for ever: the key that it is
+    /// sealed with comes from the oldest internal key, which is never replaced. `None` when the
+    /// cryptography library fails.
+    pub fn seal_secret(&self, purpose: &str, owner: &str, secret: &[u8]) -> Option<String> {
+        secrets::seal(&self.sealing_key(), purpose, owner, secret)
     }
-    pub fn seal_secret(&self, _p: &str, _o: &str, _s: &[u8]) -> Option<String> {
-        None
+
+    /// Opens what [`Self::seal_secret`] sealed for the same purpose and owner.
+    pub fn open_secret(&self, purpose: &str, owner: &str, sealed: &str) -> Option<Zeroizing<Vec<u8>>> {
+        secrets::open(&self.sealing_key(), purpose, owner, sealed)
+    }
+
+    /// Of the internal key by its MAC as a key derivation (NIST SP 800-108: a PRF over a label that
+    /// nothing else is made under).
+    fn sealing_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.internal_mac(&[secrets::KEY_DOMAIN]))
     }
 
     fn cursor_mac(&self, list: &str, value: &str) -> [u8; 16] {
@@ -495,6 +507,26 @@ mod tests {
         let edited = cursor.replacen(&cursor[..1], if cursor.starts_with('A') { "B" } else { "A" }, 1);
         assert_eq!(set.open_cursor("sessions", &edited), None);
         assert_eq!(set.open_cursor("sessions", &format!("{cursor}AA")), None);
+    }
+
+    #[test]
+    fn a_secret_is_opened_for_ever_and_by_this_installation_only() {
+        let sealed = key_set().seal_secret("totp", "ana", b"12345678901234567890").unwrap();
+        let internal = |at| {
+            let number = if at == Timestamp(0) { 1 } else { 2 };
+            material::generate(&kek(), KeyPurpose::Internal, number, at, at).unwrap()
+        };
+        // Even if another were made: what is sealed then, an older node opens too.
+        let later = KeySet::open(&[records(), &[internal(NOW)]].concat(), &kek()).unwrap();
+        let opened = later.open_secret("totp", "ana", &sealed).unwrap();
+        assert_eq!(opened.as_slice(), b"12345678901234567890");
+        let sealed_later = later.seal_secret("totp", "ana", b"x").unwrap();
+        assert_eq!(key_set().open_secret("totp", "ana", &sealed_later).unwrap().as_slice(), b"x");
+
+        let others: Vec<_> =
+            records().iter().filter(|r| r.purpose != KeyPurpose::Internal).cloned().collect();
+        let other = KeySet::open(&[others, vec![internal(Timestamp(0))]].concat(), &kek()).unwrap();
+        assert_eq!(other.open_secret("totp", "ana", &sealed), None);
     }
 
     #[test]

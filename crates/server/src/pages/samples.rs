@@ -1,6 +1,9 @@
 //! Every page with something in it, for the tests: each text of a view goes through `x`, so that a test can
 //! put what it likes there.
 
+mod console;
+pub(crate) mod demo;
+
 use super::*;
 use crate::time::Timestamp;
 
@@ -31,6 +34,8 @@ pub(crate) fn all(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     all.extend(oauth_pages(lang, x));
     all.extend(device_pages(lang, x));
     all.extend(account_pages(lang, x));
+    all.extend(demo::pages(lang, x));
+    all.extend(console::pages(lang, x));
     all
 }
 

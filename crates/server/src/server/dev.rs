@@ -2,19 +2,27 @@
 
 use std::sync::Arc;
 
-use countersign_wire::{ClientId, UserId};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign_wire::{ClientId, ClientSecret, Password, UserId};
 
 use super::ServerError;
 use crate::app::App;
 use crate::config::Settings;
-use crate::http::demo::Demo;
+use crate::flows::clients::hash_secret;
+use crate::http::demo::{Demo, WebClient};
 use crate::store::{
-    Client, ClientKind, ClientSettings, LifetimeSettings, Profile, Rotation, SignInSettings, TokenFormat,
-    User,
+    Client, ClientKind, ClientSettings, LifetimeSettings, Profile, Rotation, SecretHash, SignInSettings,
+    TokenFormat, User,
 };
+use crate::time::Timestamp;
 
 /// The demo user.
 const USER: &str = "demo";
+/// The demo user's password. `--dev` listens on loopback only.
+const PASSWORD: &str = "demo-demo";
+/// The demo page's client.
+const WEB_CLIENT: &str = "demo-web";
 /// The demo client: a public one, so that the commands need no secret.
 const CLIENT: &str = "demo-app";
 /// What the demo API wants.
@@ -31,22 +39,53 @@ pub(super) async fn seed(app: &App) -> Result<Demonstration, ServerError> {
     let failed = |error| ServerError::new("the demo could not be set up", error);
     let now = app.clock.now();
     let audience = format!("{}/api", app.policy.issuer);
+    let hash = app
+        .passwords
+        .hash(Password::new(PASSWORD.to_owned()))
+        .await
+        .map_err(|_| ServerError("the demo user's password could not be hashed".to_owned()))?;
     let user = User {
         id: UserId(crate::entropy::uuid_v7(now)),
         username: USER.to_owned(),
         canonical: USER.to_owned(),
-        email: None,
-        password_hash: None,
+        email: Some("demo@example.com".to_owned()),
+        password_hash: Some(hash),
         enabled: true,
         stamp: 1,
         tenant: None,
         roles: vec!["reader".to_owned()],
         created_at: now,
-        profile: Profile::default(),
+        profile: Profile {
+            claims: serde_json::Map::from_iter([("name".to_owned(), "Demi Example".into())]),
+            ..Profile::default()
+        },
     };
     app.store.add_user(&user).await.map_err(failed)?;
-    let id: ClientId = CLIENT.parse().map_err(|error| ServerError::new("the demo client", error))?;
-    let client = Client {
+    let app_client = client(app, CLIENT, &audience, now)?;
+    keep(app, app_client).await?;
+    let secret = ClientSecret::new(format!("cs_{}", URL_SAFE_NO_PAD.encode(crate::entropy::bytes::<32>())));
+    let mut web = client(app, WEB_CLIENT, &audience, now)?;
+    web.settings.kind = ClientKind::Web;
+    web.settings.public = false;
+    web.settings.secrets =
+        vec![SecretHash { sha256: hash_secret(&secret), created_at: now, expires_at: None }];
+    web.settings.redirect_uris = vec![format!("{}/demo/callback", app.policy.issuer)];
+    web.settings.sign_in = SignInSettings {
+        name: Some("Demo Shop".to_owned()),
+        post_logout_redirect_uris: vec![format!("{}/demo", app.policy.issuer)],
+        ..SignInSettings::default()
+    };
+    let id = web.id.clone();
+    keep(app, web).await?;
+    app.look_again().await.map_err(failed)?;
+    let web = WebClient { id, secret };
+    Ok(Demonstration { api: Arc::new(Demo::new(audience, SCOPE, web, (USER, PASSWORD))) })
+}
+
+/// A demo client as a public, native one.
+fn client(app: &App, id: &str, audience: &str, now: Timestamp) -> Result<Client, ServerError> {
+    let id: ClientId = id.parse().map_err(|error| ServerError::new("the demo client", error))?;
+    Ok(Client {
         id,
         enabled: true,
         revision: 1,
@@ -58,8 +97,10 @@ pub(super) async fn seed(app: &App) -> Result<Demonstration, ServerError> {
             public: true,
             secrets: Vec::new(),
             redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
-            scope: "profile:read profile:write".parse().unwrap_or_default(),
-            audience: vec![audience.clone()],
+            scope: "openid profile email offline_access profile:read profile:write"
+                .parse()
+                .unwrap_or_default(),
+            audience: vec![audience.to_owned()],
             token_format: TokenFormat::Jwt,
             signing_alg: None,
             rotation: Rotation::Rotate,
@@ -71,17 +112,21 @@ pub(super) async fn seed(app: &App) -> Result<Demonstration, ServerError> {
             extra_claims: Vec::new(),
             sign_in: SignInSettings::default(),
         },
-    };
+    })
+}
+
+/// Adds a demo client, or brings it up to date: the issuer may have moved to another port since, and
+/// a secret is new at each start.
+async fn keep(app: &App, client: Client) -> Result<(), ServerError> {
+    let failed = |error| ServerError::new("the demo could not be set up", error);
     app.store.add_client(&client).await.map_err(failed)?;
-    // The issuer may have moved to another port since the client was made.
-    if let Some(mut known) = app.store.client(&client.id).await.map_err(failed)?
-        && known.settings.audience != client.settings.audience
+    if let Some(known) = app.store.client(&client.id).await.map_err(failed)?
+        && known.settings != client.settings
     {
-        known.settings.audience.clone_from(&client.settings.audience);
-        app.store.replace_client(&known, known.revision).await.map_err(failed)?;
+        let changed = Client { settings: client.settings, ..known.clone() };
+        app.store.replace_client(&changed, known.revision).await.map_err(failed)?;
     }
-    app.look_again().await.map_err(failed)?;
-    Ok(Demonstration { api: Arc::new(Demo { audience, scope: SCOPE }) })
+    Ok(())
 }
 
 /// Prints what to try. Everything can be copied as it is into a POSIX shell with curl.
@@ -103,7 +148,9 @@ fn instructions(settings: &Settings, program: &str) -> String {
         r#"
   Countersign {version} is running on {url}   (Ctrl-C stops it)
 
-  Try it: copy these into another terminal, one after the other.
+  Open {url}/demo in a browser and sign in as {USER} with the password {PASSWORD}.
+
+  Or try it here: copy these into another terminal, one after the other.
 
   # 0. two helpers for this shell
   cs() {{ "{program}" --data-dir "{data_dir}" "$@"; }}

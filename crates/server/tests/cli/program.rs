@@ -1,9 +1,11 @@
 //! The program, a directory for it, and a server of it.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -143,8 +145,9 @@ impl Server {
                 break;
             }
         }
-        // Nobody may wait for us to read the rest.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        // It may not wait for us to read the rest; who wonders finds it.
+        let mut kept = std::fs::File::create(place.path("server.log")).unwrap();
+        std::thread::spawn(move || std::io::copy(&mut log, &mut kept));
         let out = child.stdout.take().map(BufReader::new);
         Self { child, out, public: format!("http://{listen}"), management: format!("http://{manage}") }
     }
@@ -157,8 +160,16 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port that nobody listens on. The system may give one again as soon as it is let go, so those
+/// that another test has yet to use are remembered.
+pub(crate) fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
 
 /// The rights of a file.

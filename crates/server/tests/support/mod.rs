@@ -167,8 +167,10 @@ impl TestServer {
         values: &[(&str, &str)],
     ) -> Self {
         let canary = canary::Canary::new();
-        let mut all = vec![("issuer", "https://auth.example")];
-        all.extend_from_slice(values);
+        let mut all = values.to_vec();
+        if !all.iter().any(|(key, _)| *key == "issuer") {
+            all.push(("issuer", "https://auth.example"));
+        }
         let settings = Settings::from_values(&all).unwrap();
         let clock = Arc::new(ManualClock::new(START));
         let kek = KeyEncryptionKey::from_text(&"ab".repeat(32)).unwrap();
@@ -179,11 +181,20 @@ impl TestServer {
             clock.clone(),
             server::policy(&settings),
             Passwords::new(2, 8),
+            None,
             Arc::new(Metrics::new()),
         )
         .await
         .unwrap();
-        let demo = http::demo::Demo { audience: AUDIENCE.to_owned(), scope: "read" };
+        let demo = http::demo::Demo::new(
+            AUDIENCE.to_owned(),
+            "read",
+            http::demo::WebClient {
+                id: "demo-web".parse().unwrap(),
+                secret: countersign_wire::ClientSecret::new("cs_demo".to_owned()),
+            },
+            ("demo", "demo-demo"),
+        );
         let public = Arc::new(Public::new(app.clone(), &settings));
         let public = http::router::public(public, Some(Arc::new(demo)));
         let observer = Arc::new(http::layers::Observer {
@@ -325,6 +336,7 @@ async fn read(router: Router, request: Request<Body>, canary: &canary::Canary) -
     let bytes = body.collect().await.unwrap().to_bytes();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     canary.learn(&text);
+    canary.learn_from_headers(&parts.headers);
     Answer { status: parts.status, headers: parts.headers, text }
 }
 

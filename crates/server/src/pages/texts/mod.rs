@@ -17,10 +17,13 @@ macro_rules! texts {
 }
 
 mod account;
+mod console;
+mod demo;
 mod device;
 mod oauth;
 mod shell;
 mod sign_in;
+mod timeline;
 
 /// All of them.
 #[derive(Debug)]
@@ -32,6 +35,9 @@ pub(super) struct Texts {
     pub(super) form_post: oauth::FormPost,
     pub(super) logout: oauth::Logout,
     pub(super) error: shell::Error,
+    pub(super) console: console::Console,
+    pub(super) timeline: timeline::Timeline,
+    pub(super) demo: demo::Demo,
     pub(super) codes: account::Codes,
     pub(super) enrol: account::Enrol,
     pub(super) account: account::Account,
@@ -47,6 +53,9 @@ impl Texts {
         form_post: oauth::FormPost::EN,
         logout: oauth::Logout::EN,
         error: shell::Error::EN,
+        console: console::Console::EN,
+        timeline: timeline::Timeline::EN,
+        demo: demo::Demo::EN,
         codes: account::Codes::EN,
         enrol: account::Enrol::EN,
         account: account::Account::EN,
@@ -60,6 +69,9 @@ impl Texts {
         form_post: oauth::FormPost::DE,
         logout: oauth::Logout::DE,
         error: shell::Error::DE,
+        console: console::Console::DE,
+        timeline: timeline::Timeline::DE,
+        demo: demo::Demo::DE,
         codes: account::Codes::DE,
         enrol: account::Enrol::DE,
         account: account::Account::DE,

@@ -32,7 +32,7 @@ texts! {
         use_recovery: "Use a recovery code instead", "Stattdessen einen Wiederherstellungscode verwenden";
         use_totp: "Use the authenticator app instead", "Stattdessen die Authenticator-App verwenden";
         passkey_only: "Confirm with your passkey.", "Bestätigen Sie mit Ihrem Passkey.";
-        passkey_script: "Passkeys need JavaScript in this browser.", "Für Passkeys muss JavaScript in diesem Browser erlaubt sein.";
+        passkey_script: "This needs a browser with passkeys and JavaScript.", "Dafür muss der Browser Passkeys können und JavaScript erlauben.";
         passkey: "Use a passkey", "Passkey verwenden";
     }
 }

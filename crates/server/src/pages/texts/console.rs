@@ -1,0 +1,83 @@
+//! Texts of the operator's console.
+
+texts! {
+    /// The console.
+    Console {
+        nav: "Console", "Konsole";
+        users: "Users", "Personen";
+        clients: "Clients", "Clients";
+        sessions: "Sessions", "Sitzungen";
+        events: "Events", "Ereignisse";
+        keys: "Keys", "Schlüssel";
+        revoke: "Revoke", "Widerrufen";
+        user: "user", "Person";
+        client: "client", "Client";
+        session: "session", "Sitzung";
+        event: "event", "Ereignis";
+        id: "id", "Kennung";
+        name: "name", "Name";
+        email: "email", "E-Mail";
+        tenant: "tenant", "Mandant";
+        roles: "roles", "Rollen";
+        state: "state", "Zustand";
+        created: "since", "seit";
+        kind: "kind", "Art";
+        format: "access tokens", "Access-Token";
+        device: "device", "Gerät";
+        network: "network", "Netz";
+        generation: "generation", "Generation";
+        replays: "replays forgiven", "verziehene Wiederholungen";
+        last_seen: "last seen", "zuletzt gesehen";
+        idle_expires: "expires if unused", "läuft unbenutzt ab";
+        expires: "expires in any case", "läuft in jedem Fall ab";
+        when: "when", "wann";
+        what: "what", "was";
+        purpose: "purpose", "Zweck";
+        algorithm: "algorithm", "Verfahren";
+        retires: "can go", "kann weg";
+        signs: "signs", "signiert";
+        verifies: "verifies only", "prüft nur noch";
+        live: "live", "lebt";
+        enabled: "enabled", "freigegeben";
+        disabled: "disabled", "gesperrt";
+        methods: "sign-in methods", "Anmeldewege";
+        stamp: "stamp", "Stempel";
+        rotation: "refresh", "Erneuerung";
+        scopes: "scopes", "Scopes";
+        audiences: "audiences", "Empfänger";
+        redirects: "redirect URIs", "Rücksprungadressen";
+        browsers: "Browser sessions", "Browser-Sitzungen";
+        filter: "Filter", "Filtern";
+        any: "any", "alle";
+        nothing: "Nothing found.", "Nichts gefunden.";
+        next: "Next page", "Nächste Seite";
+        is_live: "updates by itself", "aktualisiert sich selbst";
+        pause: "Pause", "Anhalten";
+        life: "The session's life", "Das Leben der Sitzung";
+        enable: "Enable", "Freigeben";
+        disable: "Disable", "Sperren";
+        sign_out: "Sign out everywhere", "Überall abmelden";
+        revoke_this: "Revoke\u{2026}", "Widerrufen\u{2026}";
+        rotate: "Rotate keys", "Schlüssel wechseln";
+        revoke_title: "What should end?", "Was soll enden?";
+        revoke_lead: "First you see what it would end. Nothing happens before you confirm.", "Zuerst sehen Sie, was enden würde. Nichts geschieht, bevor Sie bestätigen.";
+        revoke_kind: "Kind", "Art";
+        revoke_target: "Id or name (empty for everything)", "Kennung oder Name (leer für alles)";
+        kind_token: "access token", "Access-Token";
+        kind_everything: "everything", "alles";
+        not_found: "There is nothing of that kind and name.", "Davon gibt es nichts mit diesem Namen.";
+        preview: "Show what it would end", "Zeigen, was enden würde";
+        preview_title: "This would end", "Das würde enden";
+        receipt_title: "This has ended", "Das ist beendet";
+        would_sessions: "sessions that end", "Sitzungen, die enden";
+        would_browsers: "browser sessions that end", "Browser-Sitzungen, die enden";
+        did_sessions: "sessions ended", "beendete Sitzungen";
+        did_browsers: "browser sessions ended", "beendete Browser-Sitzungen";
+        access_until: "last access token expires", "letztes Access-Token läuft ab";
+        log_number: "number in the revocation log", "Nummer im Widerrufsprotokoll";
+        irreversible: "This cannot be undone: a revoked session never comes back.", "Das lässt sich nicht rückgängig machen: eine widerrufene Sitzung kommt nie zurück.";
+        confirm: "End it", "Beenden";
+        feed: "APIs that follow the revocation feed refuse these tokens within a second; others accept them until they expire.", "APIs, die dem Widerrufs-Feed folgen, lehnen diese Token binnen einer Sekunde ab; andere nehmen sie an, bis sie ablaufen.";
+        another: "Revoke something else", "Etwas anderes widerrufen";
+    }
+}

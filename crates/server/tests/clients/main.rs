@@ -1,0 +1,58 @@
+//! Real clients, unmodified, in the versions that are locked here: they sign a person in through
+//! our pages, refresh one after another and many at once, revoke, and sign out.
+//!
+//! Each client has a file that reads as an example of its use, under `node/`, `python/`, `rust/`
+//! and `browser/`. The clients come from their registries when their lock file has changed since
+//! the last run: see `installed.rs`.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../cli/program.rs"]
+#[expect(dead_code, reason = "here the program is only asked for a user and some clients")]
+mod program;
+
+mod installed;
+mod stage;
+
+use installed::{node, python, rust};
+use stage::meet;
+
+#[test]
+fn openid_client_signs_in_refreshes_revokes_and_signs_out() {
+    meet(node("openid-client.mjs"));
+}
+
+#[test]
+fn oauth4webapi_signs_in_refreshes_revokes_and_signs_out() {
+    meet(node("oauth4webapi.mjs"));
+}
+
+#[test]
+fn authlib_signs_in_refreshes_revokes_and_signs_out() {
+    meet(python("with_authlib.py"));
+}
+
+#[test]
+fn requests_oauth2client_signs_in_refreshes_revokes_and_signs_out() {
+    meet(python("with_requests_oauth2client.py"));
+}
+
+#[test]
+fn oidc_client_ts_signs_in_refreshes_in_two_tabs_revokes_and_signs_out() {
+    meet(node("oidc-client-ts.mjs"));
+}
+
+#[test]
+fn openidconnect_signs_in_refreshes_revokes_and_signs_out() {
+    meet(rust("openidconnect"));
+}
+
+#[test]
+fn huskarl_signs_in_refreshes_revokes_and_signs_out() {
+    meet(rust("huskarl"));
+}
+
+#[test]
+fn openid_client_signs_people_in_by_a_form_in_a_real_browser() {
+    meet(node("openid-client-in-chromium.mjs"));
+}
