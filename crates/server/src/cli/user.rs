@@ -1,5 +1,7 @@
 //! `countersign user`.
 
+mod person;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -9,6 +11,7 @@ use super::route::Route;
 use super::show::{self, Field, flag, plain, time};
 use super::transport::{Admin, Need};
 use super::{Context, input, receipt};
+use person::{Claims, Set};
 
 /// People who have tokens.
 #[derive(Debug, Subcommand)]
@@ -17,16 +20,24 @@ pub(crate) enum User {
     Add(Add),
     /// Lists users.
     List(List),
-    /// Everything about one user but the password.
+    /// Everything about one user but the password: second factors, browser sessions and consents
+    /// too.
     Show(One),
+    /// Sets the address and what clients may be told of the person, and leaves the rest.
+    Set(Set),
     /// Ends all that the user has, for good, and gives nothing more.
     Disable(Ending),
     /// Lets a disabled user sign in again; what was ended stays ended.
     Enable(One),
+    /// Removes the user and ends all that the user has.
+    Remove(Ending),
     /// Sets the password and signs the user out everywhere.
     Passwd(Passwd),
-    /// Ends all sessions of the user.
+    /// Ends all sessions of the user, in applications and browsers.
     SignOut(Ending),
+    /// Takes all second factors and recovery codes from a user who has lost them, and signs the
+    /// user out everywhere.
+    ResetFactors(Ending),
     /// Sets the user's roles. Taking one away ends all sessions of the user.
     Roles(Roles),
 }
@@ -48,6 +59,11 @@ pub(crate) struct Add {
     /// A role; may be given again.
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
+    /// The address was found to be the person's.
+    #[arg(long, requires = "email")]
+    email_verified: bool,
+    #[command(flatten)]
+    claims: Claims,
 }
 
 /// The arguments of `user list`.
@@ -124,10 +140,12 @@ const COLUMNS: [Field; 6] = [
     time("added", "created_at"),
 ];
 
-const FIELDS: [Field; 8] = [
+const FIELDS: [Field; 10] = [
     plain("user", "username"),
     plain("id", "user_id"),
     plain("email", "email"),
+    flag("email verified", "email_verified", "yes", ""),
+    plain("claims", "claims"),
     flag("state", "enabled", "enabled", "disabled"),
     flag("password", "has_password", "set", "none: a back end signs the user in"),
     plain("tenant", "tenant"),
@@ -158,8 +176,15 @@ impl User {
             }
             Self::Show(one) => {
                 let answer = admin.get(&Route::to(&["users", &one.name])).await?;
-                one_user(context, &answer)
+                person::details(context, answer)
             }
+            Self::Set(set) => set.run(context, admin).await,
+            Self::Remove(ending) => {
+                let route = Route::to(&["users", &ending.name]).preview(ending.preview);
+                let answer = admin.call(http::Method::DELETE, &route, None).await?;
+                receipt::print(context, &answer, &format!("user {} is removed", ending.name))
+            }
+            Self::ResetFactors(ending) => person::reset_factors(context, admin, &ending).await,
             Self::Disable(ending) => {
                 let done = format!("user {} is disabled", ending.name);
                 ending.run(context, admin, "disable", &done).await
@@ -194,6 +219,12 @@ impl Add {
         }
         if !self.roles.is_empty() {
             body.insert("roles".to_owned(), json!(self.roles));
+        }
+        if self.email_verified {
+            body.insert("email_verified".to_owned(), json!(true));
+        }
+        if let Some(claims) = self.claims.object() {
+            body.insert("claims".to_owned(), claims);
         }
         if self.password_stdin {
             body.insert("password".to_owned(), json!(input::password()?.expose()));
