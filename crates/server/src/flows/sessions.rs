@@ -104,7 +104,13 @@ pub async fn start(
         let (standing, displaced) = match app.store.start_session(&new).await? {
             Started::Session { standing, displaced } => (standing, displaced),
             Started::Refused(StartRefusal::Client) => continue,
-            Started::Refused(StartRefusal::User) => return Err(Refusal::NoSuchUser.into()),
+            // Who signed in did exist: for a code that is the end of the grant (RFC 6749 section 5.2).
+            Started::Refused(StartRefusal::User) => {
+                return Err(match request.sign_in {
+                    Some(_) => Refusal::UserDisabled.into(),
+                    None => Refusal::NoSuchUser.into(),
+                });
+            }
             Started::Refused(StartRefusal::Tenant) => return Err(Refusal::AnotherTenant.into()),
             Started::Refused(StartRefusal::Ticket) => return Err(Refusal::CodeSpent.into()),
             Started::Refused(StartRefusal::Browser) => return Err(Refusal::BrowserSessionEnded.into()),

@@ -392,7 +392,11 @@ async fn factor_form(
             options,
         }),
     };
-    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let status = match problem {
+        None => StatusCode::OK,
+        Some(FactorProblem::TryLater { .. }) => StatusCode::TOO_MANY_REQUESTS,
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
     let html = pages::second_factor(&visit.chrome(public, interaction.ui_locales.as_deref()), &view);
     let mut response = visit.page_that_leads_to(public, status, html, target.as_deref());
     retry_after(

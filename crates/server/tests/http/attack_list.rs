@@ -13,7 +13,7 @@ use crate::support::{AUDIENCE, Pair, TestServer, basic};
 /// A victim with two sessions, and what of the attack must not have changed. Whoever attacks may
 /// lose a session of their own; these are other families. What was logged is searched for secrets
 /// when the server is dropped.
-struct Probe {
+pub(crate) struct Probe {
     app: Pair,
     tool: Pair,
     log: Value,
@@ -22,7 +22,7 @@ struct Probe {
 }
 
 impl Probe {
-    async fn new(server: &TestServer) -> Self {
+    pub(crate) async fn new(server: &TestServer) -> Self {
         server.user("victim").await;
         for client in ["victim-app", "victim-tool"] {
             server.public_client(client).await;
@@ -34,7 +34,7 @@ impl Probe {
 
     /// From here on the log of revocations must not grow, no session may begin, and nothing in the
     /// victim's rows may change.
-    async fn inert(mut self, server: &TestServer) -> Self {
+    pub(crate) async fn inert(mut self, server: &TestServer) -> Self {
         (self.log, self.sessions) = (log(server).await, sessions(server).await);
         self.rows = self.rows_now(server).await;
         self
@@ -44,7 +44,7 @@ impl Probe {
         vec![server.standing(&self.app.sid).await, server.standing(&self.tool.sid).await]
     }
 
-    async fn nothing_lost(self, server: &TestServer) {
+    pub(crate) async fn nothing_lost(self, server: &TestServer) {
         if !self.log.is_null() {
             assert_eq!(log(server).await, self.log, "something was revoked");
             assert_eq!(sessions(server).await, self.sessions, "a session began");

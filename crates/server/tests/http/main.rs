@@ -8,6 +8,9 @@ mod support;
 
 mod access_tokens;
 mod admin;
+mod attack_browser;
+mod attack_codes;
+mod attack_guessing;
 mod attack_list;
 mod attacks;
 mod authorization_code;

@@ -271,3 +271,30 @@ on_both!(sign_ins_are_recorded, |server| {
     let events = server.admin(Method::GET, "/events", Value::Null).await.assert_ok();
     assert!(events.text.contains("signed in from a new device: 192.0.2.0/24"), "{}", events.text);
 });
+
+/// `sign_in.sensitive_scopes` is for who stays signed in for months.
+#[tokio::test]
+async fn a_sensitive_scope_wants_a_password_of_late() {
+    let values = [("sign_in.sensitive_scopes", "write"), ("sign_in.sensitive_max_age", "5m")];
+    let server = TestServer::start_with(crate::support::Engine::Sqlite, &values).await;
+    server.shop().await;
+    let mut browser = Browser::new(&server);
+    let asked = request_with(&[("scope", "openid write")]);
+    browser.allow(&asked).await.parameter("code");
+    browser.ask(&asked).await.away().parameter("code");
+    server.advance(Duration::from_secs(301));
+    browser.ask(&asked).await.page_at("/signin/confirm");
+    browser.code().await;
+}
+
+/// Browsers refuse the prefix, and `Secure`, over plain http: for development on one's own machine.
+#[tokio::test]
+async fn over_plain_http_cookies_go_without_their_prefix() {
+    let values = [("issuer", "http://localhost:8080")];
+    let server = TestServer::start_with(crate::support::Engine::Sqlite, &values).await;
+    server.shop().await;
+    let answer = server.get(&address(&request())).await;
+    let cookie = answer.header(header::SET_COOKIE);
+    assert!(cookie.starts_with("countersign-form=") && !cookie.contains("Secure"), "{cookie}");
+    assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"), "{cookie}");
+}

@@ -29,9 +29,7 @@ impl Canary {
     pub(crate) fn learn(&self, body: &str) {
         let Ok(value) = serde_json::from_str::<serde_json::Value>(body) else { return };
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        for member in
-            ["access_token", "refresh_token", "client_secret", "device_code", "user_code", "request_uri"]
-        {
+        for member in ["access_token", "refresh_token", "client_secret", "device_code", "request_uri"] {
             let Some(secret) = value[member].as_str() else { continue };
             for part in secret_parts(member, secret) {
                 secrets.extend(forms(&part));
@@ -90,7 +88,7 @@ fn secret_parts(member: &str, secret: &str) -> Vec<String> {
             vec![secret.rsplit('.').next().unwrap().to_owned()]
         }
         ("request_uri", _) => vec![secret.rsplit(':').next().unwrap().to_owned()],
-        ("device_code" | "user_code", _) => vec![secret.to_owned()],
+        ("device_code", _) => vec![secret.to_owned()],
         (_, Some((_, body))) => vec![body[4..].to_owned()],
         _ => vec![secret.to_owned()],
     }

@@ -167,8 +167,10 @@ impl TestServer {
         values: &[(&str, &str)],
     ) -> Self {
         let canary = canary::Canary::new();
-        let mut all = vec![("issuer", "https://auth.example")];
-        all.extend_from_slice(values);
+        let mut all = values.to_vec();
+        if !all.iter().any(|(key, _)| *key == "issuer") {
+            all.push(("issuer", "https://auth.example"));
+        }
         let settings = Settings::from_values(&all).unwrap();
         let clock = Arc::new(ManualClock::new(START));
         let kek = KeyEncryptionKey::from_text(&"ab".repeat(32)).unwrap();

@@ -9,6 +9,7 @@ use countersign_wire::{
 
 use super::{Answer, Asked, malformed};
 use crate::app::App;
+use crate::flows::id_tokens::OPENID;
 use crate::flows::{FlowResult, pkce, pushed, redirect};
 use crate::store::{Client, ClientKind};
 use crate::time::Timestamp;
@@ -161,8 +162,17 @@ pub(in crate::flows) fn check(
             );
         }
         Some(_) => {}
-        // OAuth 2.1 section 7.5.1: a confidential client, and a nonce in place of the challenge.
-        None if settings.sign_in.allow_missing_pkce && !settings.public => {}
+        // OAuth 2.1 section 7.5.1: a confidential client, and a nonce in place of the challenge,
+        // which it sees in the ID token only.
+        None if settings.sign_in.allow_missing_pkce && !settings.public => {
+            let scope = request.scope.as_ref().unwrap_or(&settings.scope);
+            if request.nonce.is_none() || !scope.contains(OPENID) {
+                return refuse(
+                    ErrorCode::InvalidRequest,
+                    "code_challenge is missing: without PKCE there must be a nonce and the scope openid",
+                );
+            }
+        }
         None => return refuse(ErrorCode::InvalidRequest, "code_challenge is missing: PKCE is required"),
     }
     if let Some(scope) = &request.scope
