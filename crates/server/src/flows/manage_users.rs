@@ -1,21 +1,26 @@
 //! What an operator does to users.
 
 mod check;
+mod profile;
 
 pub use check::{
     Checked, MAX_EMAIL, MAX_NAME, MAX_ROLE, MAX_ROLE_BYTES, MAX_ROLES, canonical, new_user as check_new,
     roles as check_roles,
 };
+pub use profile::{MAX_CLAIM, MAX_PROFILE_BYTES, ProfileFields};
 
 use countersign_wire::{Password, UserId};
 
 use super::revocation::{self, Ending};
-use super::{FlowResult, Refusal, Target, records};
+use super::{FlowResult, Reason, Refusal, Target, records};
 use crate::app::App;
 use crate::passwords::{MAX_LEN, MIN_CHARS, PasswordError};
-pub use crate::store::User;
-use crate::store::{Added, Page, Profile, StoreError, UserChange, UserFilter};
+use crate::store::{Added, Page, Receipt, StoreError, UserChange, UserFilter};
+pub use crate::store::{BrowserSession, Consent, Factor, User};
 use crate::time::Timestamp;
+
+/// How often factors are looked for again that were added while others were taken away.
+const MAX_ROUNDS: usize = 4;
 
 /// A user to add.
 #[derive(Debug, Clone)]
@@ -30,6 +35,23 @@ pub struct NewUser {
     pub tenant: Option<String>,
     /// The roles.
     pub roles: Vec<String>,
+    /// Whether the address was found to be the person's.
+    pub email_verified: bool,
+    /// What clients may be told of the person, by the standard's names.
+    pub claims: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A user, and what the user has.
+#[derive(Debug, Clone)]
+pub struct Details {
+    /// The user.
+    pub user: User,
+    /// Second factors and recovery codes, oldest first.
+    pub factors: Vec<Factor>,
+    /// Live browser sessions, newest first.
+    pub browsers: Vec<BrowserSession>,
+    /// What the user allowed clients.
+    pub consents: Vec<Consent>,
 }
 
 /// A change to a user, not yet checked.
@@ -45,6 +67,8 @@ pub enum Change {
     Password(Password),
     /// See [`UserChange::Roles`].
     Roles(Vec<String>),
+    /// See [`UserChange::Profile`].
+    Profile(ProfileFields),
 }
 
 /// Adds a user.
@@ -52,8 +76,9 @@ pub enum Change {
 /// # Errors
 /// Complaints, a name that is taken, a busy password pool, the store's silence.
 pub async fn add(app: &App, request: NewUser, now: Timestamp) -> FlowResult<User> {
-    let NewUser { username, email, password, tenant, roles } = request;
-    let checked = check::new_user(&username, email.as_deref(), tenant.as_deref(), &roles)?;
+    let NewUser { username, email, password, tenant, roles, email_verified, claims } = request;
+    let person = ProfileFields { email: Some(email), email_verified: Some(email_verified), claims };
+    let checked = check::new_user(&username, &person, tenant.as_deref(), &roles, now)?;
     let taken = || Refusal::conflict("a user of that name exists already");
     // The store decides; this only saves the work of hashing.
     if app.store.find_user_by_name(&checked.canonical).await?.is_some() {
@@ -67,14 +92,14 @@ pub async fn add(app: &App, request: NewUser, now: Timestamp) -> FlowResult<User
         id: UserId(crate::entropy::uuid_v7(now)),
         username: username.trim().to_owned(),
         canonical: checked.canonical,
-        email,
+        email: checked.email,
         password_hash,
         enabled: true,
         stamp: 1,
         tenant,
         roles: checked.roles,
         created_at: now,
-        profile: Profile::default(),
+        profile: checked.profile,
     };
     match app.store.add_user(&user).await? {
         Added::Yes => {
@@ -95,6 +120,21 @@ pub async fn find(app: &App, reference: &str) -> FlowResult<User> {
         Err(_) => app.store.find_user_by_name(&canonical(reference)).await?,
     };
     Ok(user.ok_or_else(unknown)?)
+}
+
+/// A user by id or by name, and what the user has.
+///
+/// # Errors
+/// No such user, the store's silence.
+pub async fn details(app: &App, reference: &str, now: Timestamp) -> FlowResult<Details> {
+    let user = find(app, reference).await?;
+    let browsers = app.store.browser_sessions(user.id, now).await?;
+    Ok(Details {
+        factors: app.store.factors(user.id).await?,
+        browsers: browsers.into_iter().map(|standing| standing.session).collect(),
+        consents: app.store.consents(user.id).await?,
+        user,
+    })
 }
 
 /// Users by name. `prefix` is the beginning of a name, however written.
@@ -133,6 +173,11 @@ pub async fn change(
             let takes_one = user.roles.iter().any(|role| !roles.contains(role));
             (UserChange::Roles(roles), takes_one)
         }
+        Change::Profile(fields) => {
+            let (email, profile) = profile::change(&user, &fields, now)?;
+            let is_another = email != user.email;
+            (UserChange::Profile(email, Box::new(profile)), is_another)
+        }
         Change::Password(password) if preview => {
             password_length(&password)?;
             (UserChange::Password(String::new()), true)
@@ -149,6 +194,75 @@ pub async fn change(
     let ending = revocation::change_user(app, user.id, &change, now).await?.ok_or_else(unknown)?;
     let after = app.store.user(user.id).await?.ok_or_else(unknown)?;
     Ok((after, Some(ending).filter(|_| ends)))
+}
+
+/// Removes a user with all that the user has, or says what that would end.
+///
+/// # Errors
+/// No such user, the store's silence.
+pub async fn remove(
+    app: &App,
+    reference: &str,
+    preview: bool,
+    now: Timestamp,
+) -> FlowResult<(Target, Ending)> {
+    let user = find(app, reference).await?;
+    let target = Target::User(user.id);
+    if preview {
+        let ending = revocation::preview(app, &target, now).await?;
+        return Ok((target, ending));
+    }
+    let keep_until = revocation::last_expiry(app, &target, now).await?;
+    let receipt = app.store.remove_user(user.id, now, keep_until).await?;
+    let reason = Reason::UserRemoved.as_str();
+    let ending = revocation::ended(app, &target, reason, receipt.ok_or_else(unknown)?, keep_until);
+    Ok((target, ending))
+}
+
+/// Takes all second factors and recovery codes from a user who has lost them, or says what that
+/// would end; with how many they are. `None` for a user who has none.
+///
+/// # Errors
+/// No such user, the store's silence.
+pub async fn reset_factors(
+    app: &App,
+    reference: &str,
+    preview: bool,
+    now: Timestamp,
+) -> FlowResult<(User, usize, Option<Ending>)> {
+    let user = find(app, reference).await?;
+    if preview {
+        let count = app.store.factors(user.id).await?.len();
+        let ending = match count {
+            0 => None,
+            _ => Some(revocation::preview(app, &Target::User(user.id), now).await?),
+        };
+        return Ok((user, count, ending));
+    }
+    let (mut removed, mut ending) = (0, None);
+    // Whoever is signed in may add one while the others go. Nobody is signed in after the first
+    // round, so that the second is the last that finds any.
+    for _ in 0..MAX_ROUNDS {
+        let ids: Vec<uuid::Uuid> = app.store.factors(user.id).await?.iter().map(|factor| factor.id).collect();
+        if ids.is_empty() {
+            break;
+        }
+        removed += ids.len();
+        let change = UserChange::RemoveFactors(ids);
+        let ended = revocation::change_user(app, user.id, &change, now).await?.ok_or_else(unknown)?;
+        ending = Some(ending.map_or(ended, |before| together(before, ended)));
+    }
+    let after = app.store.user(user.id).await?.ok_or_else(unknown)?;
+    Ok((after, removed, ending))
+}
+
+/// Two endings as one.
+fn together(before: Ending, after: Ending) -> Ending {
+    let receipt = Receipt {
+        sessions_ended: before.receipt.sessions_ended.saturating_add(after.receipt.sessions_ended),
+        number: after.receipt.number.or(before.receipt.number),
+    };
+    Ending { receipt, ..after }
 }
 
 async fn hash(app: &App, password: Password) -> FlowResult<String> {

@@ -36,10 +36,15 @@ const BY_SCOPE: [(&str, &[&str]); 4] = [
     ("phone", &["phone_number", "phone_number_verified"]),
 ];
 
+/// The claims that an operator gives of a person; username and address are kept apart.
+pub(super) fn profile_claims() -> impl Iterator<Item = &'static str> {
+    BY_SCOPE.iter().flat_map(|(_, claims)| claims.iter().copied())
+}
+
 /// Every claim that can be told of a person.
 pub fn claims() -> Vec<&'static str> {
     let own = ["sub", "preferred_username", "updated_at", "email", "email_verified"];
-    own.into_iter().chain(BY_SCOPE.iter().flat_map(|(_, claims)| claims.iter().copied())).collect()
+    own.into_iter().chain(profile_claims()).collect()
 }
 
 /// The scopes that mean something here.

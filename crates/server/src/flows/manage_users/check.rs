@@ -2,7 +2,10 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::profile::{self, ProfileFields};
 use crate::flows::complaints::{Complaints, is_invisible, quote, tenant};
+use crate::store::Profile;
+use crate::time::Timestamp;
 
 /// Longest user name, in characters, as given and in canonical form.
 pub const MAX_NAME: usize = 128;
@@ -22,26 +25,29 @@ pub struct Checked {
     pub canonical: String,
     /// The roles, sorted, each once.
     pub roles: Vec<String>,
+    /// The address.
+    pub email: Option<String>,
+    /// What clients may be told of the person.
+    pub profile: Profile,
 }
 
 /// Checks a user to add.
 pub fn new_user(
     username: &str,
-    email: Option<&str>,
+    person: &ProfileFields,
     tenant_name: Option<&str>,
     roles: &[String],
+    now: Timestamp,
 ) -> Result<Checked, Complaints> {
     let mut complaints = Complaints::default();
     let canonical = complaints.keep("username", self::username(username));
-    if let Some(email) = email {
-        complaints.keep("email", self::email(email));
-    }
+    let (email, profile) = profile::judge((&None, &Profile::default()), person, now, &mut complaints);
     if let Some(name) = tenant_name {
         complaints.keep("tenant", tenant(name));
     }
     let roles = judge_roles(roles, &mut complaints);
     match canonical {
-        Some(canonical) => complaints.or(Checked { canonical, roles }),
+        Some(canonical) => complaints.or(Checked { canonical, roles, email, profile }),
         None => Err(complaints),
     }
 }
@@ -86,7 +92,7 @@ fn username(name: &str) -> Result<String, &'static str> {
 }
 
 /// Only a message can say whether an address works; this finds what cannot be one.
-fn email(address: &str) -> Result<(), &'static str> {
+pub(super) fn email(address: &str) -> Result<(), &'static str> {
     if address.len() > MAX_EMAIL {
         return Err("must be at most 254 bytes");
     }
@@ -185,8 +191,13 @@ mod tests {
 
     #[test]
     fn all_complaints_come_at_once() {
-        let complaints = new_user("", Some("x"), Some(""), &[String::new()]).unwrap_err();
+        let person = ProfileFields {
+            email: Some(Some("x".to_owned())),
+            claims: [("shoe_size".to_owned(), 42.into())].into_iter().collect(),
+            ..ProfileFields::default()
+        };
+        let complaints = new_user("", &person, Some(""), &[String::new()], Timestamp(0)).unwrap_err();
         let members: Vec<_> = complaints.iter().filter_map(|c| c.split(':').next()).collect();
-        assert_eq!(members, ["username", "email", "tenant", "roles"]);
+        assert_eq!(members, ["username", "email", "claims.shoe_size", "tenant", "roles"]);
     }
 }

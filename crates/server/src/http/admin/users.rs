@@ -1,5 +1,7 @@
 //! `/users`.
 
+mod views;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,6 +9,7 @@ use axum::extract::State;
 use countersign_wire::Password;
 use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Admin;
@@ -15,50 +18,26 @@ use super::extract::{Body, NoBody, Path, Query};
 use super::page::{List, Wanted};
 use super::receipt::{NoQuery, Preview, Receipt};
 use crate::flows::Target;
-use crate::flows::manage_users::{self, Change, NewUser, User};
+use crate::flows::manage_users::{self, Change, NewUser, ProfileFields};
+use views::{UserDetails, UserView};
 
 const LIST: &str = "users";
-
-/// A user.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = User)]
-pub(super) struct UserView {
-    /// The `sub` claim.
-    user_id: String,
-    username: String,
-    email: Option<String>,
-    /// False when a back end signs the user in itself.
-    has_password: bool,
-    enabled: bool,
-    /// The version number: sessions and tokens of an older one are ended.
-    stamp: u64,
-    tenant: Option<String>,
-    roles: Vec<String>,
-    #[schema(format = DateTime)]
-    created_at: String,
-}
-
-impl UserView {
-    fn new(user: &User) -> Self {
-        Self {
-            user_id: user.id.to_string(),
-            username: user.username.clone(),
-            email: user.email.clone(),
-            has_password: user.password_hash.is_some(),
-            enabled: user.enabled,
-            stamp: user.stamp,
-            tenant: user.tenant.clone(),
-            roles: user.roles.clone(),
-            created_at: user.created_at.to_string(),
-        }
-    }
-}
 
 /// A user, and what a change ended.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct UserAnswer {
     user: UserView,
     /// Null for a change that ends nothing.
+    receipt: Option<Receipt>,
+}
+
+/// A user, and what taking the factors away ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FactorsAnswer {
+    user: UserView,
+    /// How many second factors and recovery codes were taken away, or would be.
+    factors_removed: usize,
+    /// Null when there were none.
     receipt: Option<Receipt>,
 }
 
@@ -97,6 +76,30 @@ pub(super) struct AddUser {
     /// At most 32 of 64 characters, 1 KiB together.
     #[serde(default)]
     roles: Option<Vec<String>>,
+    /// Whether the address was found to be the person's.
+    #[serde(default)]
+    email_verified: Option<bool>,
+    /// Standard claims of OpenID Connect Core section 5.1 beside username and address: `name`,
+    /// `given_name`, `picture` and so on, at most 8 KiB together.
+    #[serde(default)]
+    claims: Option<Map<String, Value>>,
+}
+
+/// What can be changed about a person.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserFields {
+    /// Another address; `null` takes it away. The user is signed out everywhere.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
+    /// Whether the address was found to be the person's; an address that is new is not, unless
+    /// this says so.
+    #[serde(default)]
+    email_verified: Option<bool>,
+    /// Standard claims; those that are not named stay, and `null` takes one away.
+    #[serde(default)]
+    claims: Option<Map<String, Value>>,
 }
 
 /// A new password.
@@ -125,6 +128,11 @@ fn optional_password<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     Option::<String>::deserialize(deserializer).map(|text| text.map(Password::new))
 }
 
+/// `null` is told from absent.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
+}
+
 /// Adds a user.
 #[utoipa::path(post, path = "/users", tag = "users", operation_id = "addUser", request_body = AddUser,
     responses((status = 201, description = "The user was added.", body = UserView), Errors))]
@@ -134,8 +142,16 @@ pub(super) async fn add(
     Body(request): Body<AddUser>,
 ) -> Result<(StatusCode, Json<UserView>), AdminError> {
     let app = &admin.app;
-    let AddUser { username, email, password, tenant, roles } = request;
-    let new = NewUser { username, email, password, tenant, roles: roles.unwrap_or_default() };
+    let AddUser { username, email, password, tenant, roles, email_verified, claims } = request;
+    let new = NewUser {
+        username,
+        email,
+        password,
+        tenant,
+        roles: roles.unwrap_or_default(),
+        email_verified: email_verified.unwrap_or_default(),
+        claims: claims.unwrap_or_default(),
+    };
     let user = manage_users::add(app, new, app.clock.now()).await?;
     Ok((StatusCode::CREATED, Json(UserView::new(&user))))
 }
@@ -154,17 +170,65 @@ pub(super) async fn list(
     Ok(Json(wanted.answer(users, |user| user.canonical.clone(), UserView::new)))
 }
 
-/// Shows a user.
+/// Shows a user, with second factors, live browser sessions and consents.
 #[utoipa::path(get, path = "/users/{ref}", tag = "users", operation_id = "showUser",
     params(("ref" = String, Path, description = "The user's id or name.")),
-    responses((status = 200, description = "The user.", body = UserView), Errors))]
+    responses((status = 200, description = "The user.", body = UserDetails), Errors))]
 pub(super) async fn show(
     State(admin): State<Arc<Admin>>,
     Path(reference): Path,
     Query(NoQuery {}): Query<NoQuery>,
-) -> Result<Json<UserView>, AdminError> {
-    let user = manage_users::find(&admin.app, &reference).await?;
-    Ok(Json(UserView::new(&user)))
+) -> Result<Json<UserDetails>, AdminError> {
+    let app = &admin.app;
+    let details = manage_users::details(app, &reference, app.clock.now()).await?;
+    Ok(Json(UserDetails::new(&details)))
+}
+
+/// Changes what is said of the person. Another address ends all that the user has.
+#[utoipa::path(patch, path = "/users/{ref}", tag = "users", operation_id = "changeUser", request_body = UserFields,
+    params(("ref" = String, Path, description = "The user's id or name."), Preview),
+    responses((status = 200, description = "The user, and what that ended or would end.", body = UserAnswer), Errors))]
+pub(super) async fn change(
+    State(admin): State<Arc<Admin>>,
+    Path(reference): Path,
+    Query(Preview { preview }): Query<Preview>,
+    Body(UserFields { email, email_verified, claims }): Body<UserFields>,
+) -> Result<Json<UserAnswer>, AdminError> {
+    let fields = ProfileFields { email, email_verified, claims: claims.unwrap_or_default() };
+    apply(&admin, &reference, Change::Profile(fields), preview).await
+}
+
+/// Removes a user with all that the user has.
+#[utoipa::path(delete, path = "/users/{ref}", tag = "users", operation_id = "removeUser",
+    params(("ref" = String, Path, description = "The user's id or name."), Preview),
+    responses((status = 200, description = "What that ended, or would end.", body = Receipt), Errors))]
+pub(super) async fn remove(
+    State(admin): State<Arc<Admin>>,
+    Path(reference): Path,
+    Query(Preview { preview }): Query<Preview>,
+    _: NoBody,
+) -> Result<Json<Receipt>, AdminError> {
+    let app = &admin.app;
+    let (target, ending) = manage_users::remove(app, &reference, preview, app.clock.now()).await?;
+    Ok(Json(Receipt::new(&target, &ending, preview)))
+}
+
+/// Takes all second factors and recovery codes from a user who has lost them, and ends all that the
+/// user has.
+#[utoipa::path(post, path = "/users/{ref}/reset-factors", tag = "users", operation_id = "resetUserFactors",
+    params(("ref" = String, Path, description = "The user's id or name."), Preview),
+    responses((status = 200, description = "The user, and what that ended or would end.", body = FactorsAnswer), Errors))]
+pub(super) async fn reset_factors(
+    State(admin): State<Arc<Admin>>,
+    Path(reference): Path,
+    Query(Preview { preview }): Query<Preview>,
+    _: NoBody,
+) -> Result<Json<FactorsAnswer>, AdminError> {
+    let app = &admin.app;
+    let (user, factors_removed, ending) =
+        manage_users::reset_factors(app, &reference, preview, app.clock.now()).await?;
+    let receipt = ending.map(|ending| Receipt::new(&Target::User(user.id), &ending, preview));
+    Ok(Json(FactorsAnswer { user: UserView::new(&user), factors_removed, receipt }))
 }
 
 /// Disables a user and ends all that the user has, for good.
