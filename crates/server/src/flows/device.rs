@@ -104,6 +104,11 @@ pub async fn begin(
     Err(FlowError::Internal("no user code is free"))
 }
 
+/// A code that a person typed, as the device shows it; unchanged when it cannot be one.
+pub fn as_shown(typed: &str) -> String {
+    user_code::normalise(typed).map_or_else(|| typed.to_owned(), |code| user_code::display(&code))
+}
+
 /// The request of a code that a person typed, while it waits for a decision.
 ///
 /// # Errors

@@ -124,7 +124,7 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
                 action: format!("{}/device", public.links.base),
                 csrf: visit.csrf(),
                 client: name,
-                user_code: typed,
+                user_code: device::as_shown(&typed),
                 place: Some(request.network.clone()).filter(|network| !network.is_empty()),
                 scopes: lines(chrome.lang, &request.scope, None),
             };

@@ -62,6 +62,7 @@ pub(crate) fn rust(name: &str) -> Command {
 }
 
 /// Nothing of this machine's configuration changes what a client does, a proxy's address least.
+#[expect(clippy::disallowed_methods, reason = "it is found where whoever runs the tests would find it")]
 fn program(name: impl AsRef<OsStr>) -> Command {
     let mut program = Command::new(name);
     program.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());

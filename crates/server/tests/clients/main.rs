@@ -1,9 +1,16 @@
 //! Real clients, unmodified, in the versions that are locked here: they sign a person in through
 //! our pages, refresh one after another and many at once, revoke, and sign out.
 //!
-//! Each client has a file that reads as an example of its use, under `node/`, `python/`, `rust/`
-//! and `browser/`. The clients come from their registries when their lock file has changed since
-//! the last run: see `installed.rs`.
+//! Each client has a file that reads as an example of its use, under `node/`, `python/` and
+//! `rust/`. The clients come from their registries when their lock file has changed since the last
+//! run: see `installed.rs`. What our pages look like in a browser is kept under
+//! `target/tmp/clients/screenshots`.
+//!
+//! A version is raised by hand, and locked:
+//!
+//! - `node/package.json`, then `npm install --package-lock-only`;
+//! - `python/requirements.in`, then the command in the first line of `requirements.txt`;
+//! - `rust/Cargo.toml`, then `cargo update` there.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -18,8 +18,16 @@ on_both!(metadata_lists_what_works, |server| {
         let path = document[member].as_str().unwrap().strip_prefix("https://auth.example").unwrap();
         assert_eq!(server.get(path).await.status, StatusCode::OK, "{member}");
     }
-    assert_eq!(document["grant_types_supported"], json!(["refresh_token", "client_credentials"]));
-    assert_eq!(document["response_types_supported"], json!([]));
+    let grants = json!([
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        countersign_wire::DEVICE_CODE_GRANT
+    ]);
+    assert_eq!(document["grant_types_supported"], grants);
+    assert_eq!(document["response_types_supported"], json!(["code"]));
+    // There are clients that read one of the two only.
+    assert_eq!(server.get("/.well-known/openid-configuration").await.json(), document);
 });
 
 on_both!(the_key_set_is_public_only_and_cacheable, |server| {

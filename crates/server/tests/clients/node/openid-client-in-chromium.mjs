@@ -70,6 +70,8 @@ async function onADevice(context) {
   await picture(page, 'device');
   await page.click('form button');
   await page.waitForSelector('button[value=allow]');
+  // However it was typed, the person compares it with what the device shows.
+  assert.equal(await page.locator('.big-code').innerText(), codes.user_code);
   await picture(page, 'device-confirm');
   await page.click('button[value=allow]');
   await page.waitForSelector('form', { state: 'detached' });
