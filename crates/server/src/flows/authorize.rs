@@ -72,14 +72,14 @@ pub enum Goal {
 pub struct Interaction {
     /// What for.
     pub goal: Goal,
-    /// The hash of the cookie of the browser in which it began.
+    /// The hash of the cookie of the browser in which it began; empty while the browser is unknown.
     pub binding: String,
     /// When it began: `prompt=login` wants an authentication after it.
     pub started_at: Timestamp,
     /// The password was right; a second factor is wanted.
     pub first_factor: Option<FirstFactor>,
-    /// When the person agreed, in this interaction.
-    pub agreed_at: Option<Timestamp>,
+    /// Who agreed, in this interaction.
+    pub agreed_by: Option<UserId>,
     /// Languages for the pages.
     pub ui_locales: Option<String>,
 }
@@ -145,22 +145,18 @@ pub async fn begin(
         binding: binding.to_owned(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
         ui_locales,
     };
     next(app, interaction, None, Some(&client), browser, now).await
 }
 
-/// Keeps a request that came as a form until the browser has come back with its session.
+/// Keeps a request that came as a form until the browser has come back with its cookies: only
+/// then is it known which browser it is.
 ///
 /// # Errors
 /// The store's silence; every refusal is a [`Step`].
-pub async fn park(
-    app: &App,
-    pairs: Vec<(String, String)>,
-    binding: &str,
-    now: Timestamp,
-) -> FlowResult<Step> {
+pub async fn park(app: &App, pairs: Vec<(String, String)>, now: Timestamp) -> FlowResult<Step> {
     let (_, asked) = match request::read(app, pairs, now).await? {
         Ok(read) => read,
         Err(request::Refused::Page(why)) => return Ok(Step::Unanswerable(why)),
@@ -169,10 +165,10 @@ pub async fn park(
     let interaction = Interaction {
         ui_locales: asked.request.ui_locales.clone(),
         goal: Goal::Authorize(Box::new(asked)),
-        binding: binding.to_owned(),
+        binding: String::new(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
     };
     Ok(Step::Interact(keep(app, &interaction, now).await?, Todo::SignIn))
 }
@@ -193,7 +189,7 @@ pub async fn begin_page(
         binding: binding.to_owned(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
         ui_locales,
     };
     keep(app, &interaction, now).await
@@ -214,7 +210,7 @@ pub async fn begin_confirmed(
         binding: binding.to_owned(),
         started_at: now,
         first_factor: None,
-        agreed_at: None,
+        agreed_by: None,
         ui_locales: None,
     };
     keep(app, &interaction, now).await
@@ -232,6 +228,29 @@ pub async fn find(
 ) -> FlowResult<Option<(Ticket, Interaction)>> {
     let found = tickets::find::<Interaction>(app, TicketKind::Interaction, secret.expose(), now).await?;
     Ok(found.filter(|(_, interaction)| interaction.binding == binding))
+}
+
+/// The same, and what was parked becomes the interaction of the browser that comes back first. A
+/// stranger who sends somebody there has done what a link to `/oauth/authorize` does.
+///
+/// # Errors
+/// The store's silence.
+pub async fn come_back(
+    app: &App,
+    secret: &BrowserSecret,
+    binding: &str,
+    now: Timestamp,
+) -> FlowResult<Option<Interaction>> {
+    let found = tickets::find::<Interaction>(app, TicketKind::Interaction, secret.expose(), now).await?;
+    let Some((ticket, interaction)) = found else { return Ok(None) };
+    if interaction.binding == binding {
+        return Ok(Some(interaction));
+    }
+    if !interaction.binding.is_empty() {
+        return Ok(None);
+    }
+    let adopted = Interaction { binding: binding.to_owned(), ..interaction };
+    Ok(remember(app, &ticket, &adopted, now).await?.then_some(adopted))
 }
 
 /// What is to be done next in an interaction.
@@ -261,7 +280,8 @@ pub async fn remember(
     tickets::replace(app, ticket, interaction, now).await
 }
 
-/// The person agreed to all that is asked.
+/// The person agreed to all that is asked. Only what is being asked now can be agreed to: not what
+/// somebody has yet to sign in for.
 ///
 /// # Errors
 /// The store's silence.
@@ -272,15 +292,14 @@ pub async fn agree(
     browser: &BrowserStanding,
     now: Timestamp,
 ) -> FlowResult<Step> {
-    if let Goal::Authorize(asked) = &interaction.goal
-        && let Some(client) = app.clients.lookup(&asked.client).await?
-    {
+    let asked_now = step(app, secret, interaction.clone(), Some(browser), now).await?;
+    let Step::Interact(_, Todo::Consent(scope)) = asked_now else { return Ok(asked_now) };
+    if let Goal::Authorize(asked) = &interaction.goal {
         let user = browser.session.user;
-        let asked_scope = judge::scope(&client, &asked.request);
-        let known = app.store.consent(user, &client.id).await?.map(|c| c.scope).unwrap_or_default();
-        app.store.grant_consent(user, &client.id, &known.union(&asked_scope), now).await?;
+        let known = app.store.consent(user, &asked.client).await?.map(|c| c.scope).unwrap_or_default();
+        app.store.grant_consent(user, &asked.client, &known.union(&scope), now).await?;
     }
-    interaction.agreed_at = Some(now);
+    interaction.agreed_by = Some(browser.session.user);
     remember(app, &ticket, &interaction, now).await?;
     step(app, secret, interaction, Some(browser), now).await
 }
@@ -364,7 +383,7 @@ async fn next(
         hinted,
         sensitive: &app.policy.sign_in.sensitive,
         started_at: interaction.started_at,
-        agreed_at: interaction.agreed_at,
+        agreed_by: interaction.agreed_by,
         now,
     });
     let todo = match decision {

@@ -52,8 +52,8 @@ pub async fn find(
     Ok(Some(standing))
 }
 
-/// Records an authentication: in the browser's own session when it is the same person's, in a new
-/// one otherwise, which ends the other. The secret is new in either case, so that nobody who knew
+/// Records an authentication: in the browser's own session when it is the same person's with the
+/// same wish to be remembered, in a new one otherwise, which ends the other. The secret is new in either case, so that nobody who knew
 /// the old one is signed in by it.
 ///
 /// # Errors
@@ -67,6 +67,7 @@ pub async fn sign_in(
 ) -> FlowResult<(BrowserSecret, BrowserStanding)> {
     let secret = BrowserSecret::new(tickets::fresh_secret());
     let Authentication { user, acr, amr, remember } = authentication;
+    let mut replaced = None;
     if let Some(before) = before {
         let session = &before.session;
         if session.user == user.id && session.remember == *remember {
@@ -84,8 +85,8 @@ pub async fn sign_in(
             if let Some(standing) = renewed {
                 return Ok((secret, standing));
             }
-        } else if session.user != user.id {
-            end(app, session.id, Reason::BrowserSignOut, now).await?;
+        } else {
+            replaced = Some(session.id);
         }
     }
     let lifetimes = app.policy.sign_in.lifetimes(*remember);
@@ -106,10 +107,11 @@ pub async fn sign_in(
             now,
         })
         .await?;
-    match started {
-        Some(standing) => Ok((secret, standing)),
-        None => Err(Refusal::UserDisabled.into()),
+    let Some(standing) = started else { return Err(Refusal::UserDisabled.into()) };
+    if let Some(replaced) = replaced {
+        end(app, replaced, Reason::BrowserSignOut, now).await?;
     }
+    Ok((secret, standing))
 }
 
 /// Ends a browser session and what ends with it.

@@ -121,8 +121,9 @@ pub async fn prove(
     if !user.enabled || user.stamp != whose.stamp {
         return Ok(Outcome::Over);
     }
-    // Apart from passwords: who knows the password must not use up the person's own attempts.
-    let account = format!("{} second factor", user.canonical);
+    // Apart from passwords: who knows the password must not use up the person's own attempts. In
+    // capitals, which no canonical name has, so that nobody can type it as a name.
+    let account = format!("SECOND FACTOR {}", user.canonical);
     if let Err(wait) = app.throttle.check(&account, &origin.network, now) {
         return Ok(Outcome::Wait(wait.0));
     }

@@ -21,8 +21,8 @@ pub(super) async fn authorize(State(public): State<Arc<Public>>, request: Reques
         Ok(visit) => visit,
         Err(page) => return page,
     };
-    let binding = visit.binding();
     if parts.method != Method::POST {
+        let binding = visit.binding();
         let pairs = visit.query.clone();
         let begun = authorize::begin(&public.app, pairs, visit.standing.as_ref(), &binding, visit.now);
         return respond(&public, &visit, begun.await);
@@ -34,13 +34,14 @@ pub(super) async fn authorize(State(public): State<Arc<Public>>, request: Reques
     let Ok(pairs) = form::parse_pairs(&bytes) else {
         return visit.fault(&public, StatusCode::BAD_REQUEST, Fault::BadRequest);
     };
-    // A post from another site comes without our session's cookie (SameSite), so who is signed in
-    // is seen only after a redirect to ourselves.
-    let begun = authorize::park(&public.app, pairs, &binding, visit.now).await;
-    match begun {
+    // A post from another site comes without our cookies (SameSite), so who is signed in, and which
+    // browser it is, is seen only after a redirect to ourselves. Until then no cookie is given: it
+    // would take the place of one that is there, with the forms and sign-ins that hang on it.
+    match authorize::park(&public.app, pairs, visit.now).await {
         Ok(Step::Interact(secret, _)) => {
-            visit.see_other(&public, &format!("/oauth/authorize/continue?{}", handle(&secret)))
+            see_other(&format!("{}/oauth/authorize/continue?{}", public.links.base, handle(&secret)))
         }
+        Ok(Step::Answer(answer)) => send(&public, &visit, &answer),
         other => respond(&public, &visit, other),
     }
 }
@@ -52,11 +53,11 @@ pub(super) async fn resume(State(public): State<Arc<Public>>, request: Request) 
         Err(page) => return page,
     };
     let secret = BrowserSecret::new(visit.parameter("i").unwrap_or_default().to_owned());
-    let found = match authorize::find(&public.app, &secret, &visit.binding(), visit.now).await {
+    let found = match authorize::come_back(&public.app, &secret, &visit.binding(), visit.now).await {
         Ok(found) => found,
         Err(error) => return visit.failed(&public, &error),
     };
-    let Some((_, interaction)) = found else {
+    let Some(interaction) = found else {
         return visit.fault(&public, StatusCode::BAD_REQUEST, Fault::FormExpired);
     };
     let step = authorize::step(&public.app, &secret, interaction, visit.standing.as_ref(), visit.now).await;

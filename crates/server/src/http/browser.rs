@@ -119,6 +119,11 @@ impl Visit {
         URL_SAFE_NO_PAD.encode(hash(&["csrf", self.binding.expose(), "\0", session]))
     }
 
+    /// Whether the browser sent a session's cookie, good or not.
+    pub(super) fn has_session(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// What every page is made with.
     pub(super) fn chrome(&self, public: &Public, ui_locales: Option<&str>) -> Chrome {
         let signed_in_as = self.standing.as_ref().map(|standing| standing.user.username.clone());

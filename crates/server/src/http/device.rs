@@ -18,8 +18,12 @@ use super::request::{self, Accepts};
 use crate::flows::{Refusal, account, authorize, device};
 use crate::pages::{self, DeviceConfirm, DeviceDone, DeviceProblem, Fault};
 
-/// What the attempts at user codes from one network are counted under.
-const ATTEMPTS: &str = "device codes";
+/// What the attempts at user codes from one network are counted under: an account of the network's
+/// own, because failures of one account from everywhere slow down everybody. In capitals, which no
+/// canonical name has, so that nobody can type it as a name.
+fn attempts(network: &str) -> String {
+    format!("USER CODES {network}")
+}
 
 /// Section 3.2.
 #[derive(Serialize)]
@@ -103,7 +107,8 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
     let Some(standing) = visit.standing.as_ref().filter(|_| is_genuine) else {
         return visit.see_other(&public, "/device");
     };
-    if public.app.throttle.check(ATTEMPTS, &visit.origin.network, visit.now).is_err() {
+    let attempts = attempts(&visit.origin.network);
+    if public.app.throttle.check(&attempts, &visit.origin.network, visit.now).is_err() {
         return form(&public, &visit, typed, Some(DeviceProblem::TooMany));
     }
     let found = match device::find(&public.app, &typed, visit.now).await {
@@ -111,7 +116,7 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
         Err(error) => return visit.failed(&public, &error),
     };
     let Some((client, _, request)) = found else {
-        public.app.throttle.failed(ATTEMPTS, &visit.origin.network, visit.now);
+        public.app.throttle.failed(&attempts, &visit.origin.network, visit.now);
         return form(&public, &visit, typed, Some(DeviceProblem::Unknown));
     };
     let name = match account::client_name(&public.app, &client.id).await {

@@ -32,17 +32,23 @@ pub(super) async fn logout(State(public): State<Arc<Public>>, request: Request) 
     respond(&public, &visit, &parameters, step)
 }
 
-/// The answer to our question, or an application's own form. Without our token it is only a
-/// request: the person is asked unless an ID token speaks for it.
+/// The answer to our question, or an application's own form. That one comes without our cookies
+/// (SameSite), and says nothing of who is signed in: it is asked again by a redirect to ourselves.
 async fn posted(public: &Arc<Public>, request: Request) -> Response {
     let Submission { visit, fields, is_genuine } = match Submission::read(public, request).await {
         Ok(submission) => submission,
         Err(page) => return page,
     };
-    if is_genuine && fields.get("action") == Some("no") {
+    if !is_genuine {
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(CARRIED.iter().filter_map(|name| Some((name, fields.get(name)?))))
+            .finish();
+        return see_other(&format!("{}/oauth/logout?{query}", public.links.base));
+    }
+    if fields.get("action") == Some("no") {
         return visit.see_other(public, "/account");
     }
-    let agreed = is_genuine && fields.get("action") == Some("yes");
+    let agreed = fields.get("action") == Some("yes");
     let step = logout::run(&public.app, &fields, visit.standing.as_ref(), agreed, visit.now).await;
     respond(public, &visit, &fields, step)
 }
@@ -86,6 +92,9 @@ fn done(public: &Public, visit: &Visit, place: Return, parameters: &Parameters) 
             visit.page(public, StatusCode::OK, pages::signed_out(&chrome, &view))
         }
     };
-    take_session(&mut response, public);
+    // Who came without a session is not here, or is but the request was made by another site.
+    if visit.has_session() {
+        take_session(&mut response, public);
+    }
     response
 }

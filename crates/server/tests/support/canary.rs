@@ -29,12 +29,31 @@ impl Canary {
     pub(crate) fn learn(&self, body: &str) {
         let Ok(value) = serde_json::from_str::<serde_json::Value>(body) else { return };
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        for member in ["access_token", "refresh_token", "client_secret"] {
+        for member in
+            ["access_token", "refresh_token", "client_secret", "device_code", "user_code", "request_uri"]
+        {
             let Some(secret) = value[member].as_str() else { continue };
             for part in secret_parts(member, secret) {
                 secrets.extend(forms(&part));
             }
         }
+    }
+
+    /// Learns what a browser is given: cookies, codes, and the handles of sign-ins.
+    pub(crate) fn learn_from_headers(&self, headers: &http::HeaderMap) {
+        let mut found = Vec::new();
+        for cookie in headers.get_all(http::header::SET_COOKIE) {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            found.extend(pair.split_once('=').map(|(_, value)| value.to_owned()));
+        }
+        let location = headers.get(http::header::LOCATION).map_or("", |value| value.to_str().unwrap());
+        let query = location.split_once('?').map_or("", |(_, query)| query);
+        let parameters = form_urlencoded::parse(query.as_bytes());
+        found.extend(
+            parameters.filter(|(name, _)| name == "code" || name == "i").map(|(_, v)| v.into_owned()),
+        );
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.extend(found.iter().filter(|value| !value.is_empty()).flat_map(|value| forms(value)));
     }
 
     /// Fails when any secret stands in what is given.
@@ -70,6 +89,8 @@ fn secret_parts(member: &str, secret: &str) -> Vec<String> {
         ("access_token", _) if secret.contains('.') => {
             vec![secret.rsplit('.').next().unwrap().to_owned()]
         }
+        ("request_uri", _) => vec![secret.rsplit(':').next().unwrap().to_owned()],
+        ("device_code" | "user_code", _) => vec![secret.to_owned()],
         (_, Some((_, body))) => vec![body[4..].to_owned()],
         _ => vec![secret.to_owned()],
     }

@@ -179,11 +179,17 @@ impl TestServer {
             clock.clone(),
             server::policy(&settings),
             Passwords::new(2, 8),
+            None,
             Arc::new(Metrics::new()),
         )
         .await
         .unwrap();
-        let demo = http::demo::Demo { audience: AUDIENCE.to_owned(), scope: "read" };
+        // The demo's API is tested; its page and client belong to `--dev`.
+        let web = http::demo::WebClient {
+            id: "demo-web".parse().unwrap(),
+            secret: countersign_wire::ClientSecret::new(String::new()),
+        };
+        let demo = http::demo::Demo::new(AUDIENCE.to_owned(), "read", web, ("", ""));
         let public = Arc::new(Public::new(app.clone(), &settings));
         let public = http::router::public(public, Some(Arc::new(demo)));
         let observer = Arc::new(http::layers::Observer {
@@ -325,6 +331,7 @@ async fn read(router: Router, request: Request<Body>, canary: &canary::Canary) -
     let bytes = body.collect().await.unwrap().to_bytes();
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     canary.learn(&text);
+    canary.learn_from_headers(&parts.headers);
     Answer { status: parts.status, headers: parts.headers, text }
 }
 

@@ -31,8 +31,8 @@ pub struct Situation<'a> {
     pub sensitive: &'a Sensitive,
     /// When the interaction began.
     pub started_at: Timestamp,
-    /// When the person agreed in this interaction.
-    pub agreed_at: Option<Timestamp>,
+    /// Who agreed in this interaction.
+    pub agreed_by: Option<UserId>,
     /// When.
     pub now: Timestamp,
 }
@@ -94,14 +94,22 @@ fn who(situation: &Situation<'_>) -> Result<Option<Todo>, Decision> {
     let request = &asked.request;
     let Some(standing) = browser else { return Ok(Some(Todo::SignIn)) };
     let session = &standing.session;
-    if client.tenant.is_some() && client.tenant != standing.user.tenant {
-        return Ok(Some(Todo::SignIn));
-    }
-    if hinted.is_some_and(|user| user != session.user) {
-        return Ok(Some(Todo::SignIn));
-    }
     // What took place in this interaction is as recent as can be, also when it took a while.
     let in_this_interaction = session.auth_time >= *started_at;
+    if client.tenant.is_some() && client.tenant != standing.user.tenant {
+        return match in_this_interaction {
+            true => Err(Decision::Refuse(ErrorCode::AccessDenied, "the client does not serve this person")),
+            false => Ok(Some(Todo::SignIn)),
+        };
+    }
+    // Section 3.1.2.1: who is not the one of the hint after signing in gets the client an error;
+    // the form again would be a circle.
+    if hinted.is_some_and(|user| user != session.user) {
+        return match in_this_interaction {
+            true => Err(Decision::Refuse(ErrorCode::LoginRequired, "another person signed in")),
+            false => Ok(Some(Todo::SignIn)),
+        };
+    }
     if request.prompt.select_account && !in_this_interaction {
         return Ok(Some(Todo::SignIn));
     }
@@ -135,8 +143,9 @@ fn who(situation: &Situation<'_>) -> Result<Option<Todo>, Decision> {
 }
 
 fn needs_consent(situation: &Situation<'_>, scope: &Scope) -> bool {
-    let Situation { client, asked, consent, agreed_at, .. } = situation;
-    if agreed_at.is_some() {
+    let Situation { client, asked, browser, consent, agreed_by, .. } = situation;
+    // Somebody else may have signed in since.
+    if agreed_by.is_some_and(|user| browser.is_some_and(|browser| browser.session.user == user)) {
         return false;
     }
     if asked.request.prompt.consent {

@@ -1,22 +1,11 @@
-use countersign_wire::Algorithm;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::flows::policy::{KindLifetimes, SignInPolicy};
 use crate::time::Timestamp;
 
 fn policy() -> Policy {
-    Policy {
-        sign_in: SignInPolicy::default(),
-        issuer: "https://auth.example".to_owned(),
-        signing_algorithm: Algorithm::ES256,
-        lifetimes: KindLifetimes::default(),
-        overlap: Duration::from_secs(10),
-        lockstep_threshold: 3,
-        sessions_per_user: 100,
-        client_secret_overlap: Duration::from_secs(3600),
-        cors_origins: Vec::new(),
-    }
+    let settings = crate::config::Settings::from_values(&[("issuer", "https://auth.example")]).unwrap();
+    crate::server::policy(&settings)
 }
 
 fn add(body: Value) -> Result<Checked, Vec<String>> {

@@ -1,0 +1,182 @@
+//! A device without a browser (RFC 8628).
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::browser::{Browser, Page};
+use crate::on_both;
+use crate::relying::{PASSWORD, claims};
+use crate::sign_in::assert_page;
+use crate::support::{Answer, TestServer};
+
+pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// A user `alice`, and a public client `tv`.
+pub(crate) async fn set_up(server: &TestServer) {
+    server.person("alice").await;
+    server.native_client("tv", "https://tv.example/cb").await;
+}
+
+/// The device code and the user code of a new request.
+pub(crate) async fn begin(server: &TestServer) -> (String, String) {
+    let answer =
+        server.form("/oauth/device_authorization", &[("client_id", "tv"), ("scope", "openid read")]).await;
+    let answer = answer.assert_ok();
+    (answer.str("device_code"), answer.str("user_code"))
+}
+
+pub(crate) async fn poll(server: &TestServer, client: &str, code: &str) -> Answer {
+    server.form("/oauth/token", &[("grant_type", GRANT), ("client_id", client), ("device_code", code)]).await
+}
+
+/// The page where a code is typed, with alice signed in.
+pub(crate) async fn device_page(browser: &mut Browser<'_>) -> Page {
+    let page = browser.open("/device").await.page_at("/signin");
+    browser.sign_in(&page, "alice", PASSWORD).await.page_at("/device")
+}
+
+/// Types a code and decides.
+pub(crate) async fn decide(browser: &mut Browser<'_>, page: &Page, code: &str, action: &str) -> Page {
+    let page = browser.submit(page, &[("user_code", code)]).await.page_at("/device");
+    browser.submit(&page, &[("action", action)]).await.page_at("/device")
+}
+
+on_both!(a_device_is_connected, |server| {
+    set_up(&server).await;
+    let begun = server
+        .form("/oauth/device_authorization", &[("client_id", "tv"), ("scope", "openid read")])
+        .await
+        .assert_ok();
+    assert_eq!(begun.header(http::header::CACHE_CONTROL), "no-store");
+    let body = begun.json();
+    assert_eq!((&body["expires_in"], &body["interval"]), (&json!(600), &json!(5)));
+    assert_eq!(body["verification_uri"], "https://auth.example/device");
+    let complete = begun.str("verification_uri_complete");
+    let (device, user) = (begun.str("device_code"), begun.str("user_code"));
+    poll(&server, "tv", &device).await.assert_error(400, "authorization_pending");
+
+    // By the address with the code in it, in a browser where nobody is signed in.
+    let mut browser = Browser::new(&server);
+    let page = browser.open(complete.strip_prefix("https://auth.example").unwrap()).await.page_at("/signin");
+    let page = browser.sign_in(&page, "alice", PASSWORD).await.page_at("/device");
+    assert_page(&page.answer);
+    assert_eq!(page.value("user_code").as_deref(), Some(user.as_str()), "filled in, and not yet sent");
+    let page = browser
+        .submit(&page, &[("user_code", &user.to_lowercase().replace('-', " "))])
+        .await
+        .page_at("/device");
+    assert_page(&page.answer);
+    assert!(page.answer.text.contains("tv"), "{}", page.answer.text);
+    server.advance(Duration::from_secs(5));
+    poll(&server, "tv", &device).await.assert_error(400, "authorization_pending");
+    browser.submit(&page, &[("action", "allow")]).await.page_at("/device");
+
+    server.advance(Duration::from_secs(5));
+    let answer = poll(&server, "tv", &device).await.assert_ok();
+    assert_eq!(answer.json()["scope"], "openid read");
+    assert_eq!(claims(&answer.str("id_token"))["aud"], "tv");
+    server.get_as("/oauth/userinfo", &answer.str("access_token")).await.assert_ok();
+    let next = server.refresh("tv", &answer.str("refresh_token")).await.assert_ok();
+    // The device is elsewhere: signing out here leaves it connected.
+    let page = browser.open("/oauth/logout").await.page_at("/oauth/logout");
+    browser.submit(&page, &[("action", "yes")]).await.page();
+    server.refresh("tv", &next.str("refresh_token")).await.assert_ok();
+});
+
+on_both!(a_device_that_asks_too_often_is_slowed_down, |server| {
+    set_up(&server).await;
+    let (device, _) = begin(&server).await;
+    poll(&server, "tv", &device).await.assert_error(400, "authorization_pending");
+    server.advance(Duration::from_secs(4));
+    poll(&server, "tv", &device).await.assert_error(400, "slow_down");
+    // Five seconds more from now on.
+    server.advance(Duration::from_secs(9));
+    poll(&server, "tv", &device).await.assert_error(400, "slow_down");
+    server.advance(Duration::from_secs(15));
+    poll(&server, "tv", &device).await.assert_error(400, "authorization_pending");
+});
+
+on_both!(a_person_who_says_no_is_final, |server| {
+    set_up(&server).await;
+    let (device, user) = begin(&server).await;
+    let mut browser = Browser::new(&server);
+    let page = device_page(&mut browser).await;
+    decide(&mut browser, &page, &user, "deny").await;
+    for _ in 0..2 {
+        poll(&server, "tv", &device).await.assert_error(400, "access_denied");
+    }
+    let again = browser.submit(&page, &[("user_code", &user)]).await.page();
+    assert_eq!(again.answer.status, 422);
+});
+
+on_both!(a_device_code_expires_and_is_then_forgotten, |server| {
+    set_up(&server).await;
+    let (device, user) = begin(&server).await;
+    server.advance(Duration::from_secs(600));
+    poll(&server, "tv", &device).await.assert_error(400, "expired_token");
+    let mut browser = Browser::new(&server);
+    let page = device_page(&mut browser).await;
+    assert_eq!(browser.submit(&page, &[("user_code", &user)]).await.page().answer.status, 422);
+});
+
+on_both!(a_device_code_is_of_one_client_and_good_once, |server| {
+    set_up(&server).await;
+    server.native_client("other", "https://other.example/cb").await;
+    let (device, user) = begin(&server).await;
+    let mut browser = Browser::new(&server);
+    let page = device_page(&mut browser).await;
+    decide(&mut browser, &page, &user, "allow").await;
+    poll(&server, "other", &device).await.assert_error(400, "invalid_grant");
+    poll(&server, "tv", &device).await.assert_ok();
+    poll(&server, "tv", &device).await.assert_error(400, "invalid_grant");
+});
+
+on_both!(a_decision_needs_the_form_that_this_browser_was_given, |server| {
+    set_up(&server).await;
+    let (device, user) = begin(&server).await;
+    let mut browser = Browser::new(&server);
+    let page = device_page(&mut browser).await;
+    let typed = [("user_code", user.as_str()), ("action", "allow")];
+    for (token, site) in [("", "same-origin"), ("x", "same-origin"), (page.form().csrf(), "cross-site")] {
+        let fields = [typed.as_slice(), &[("csrf", token)]].concat();
+        let answer = browser.post_with("/device", &fields, &[("sec-fetch-site", site)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.text);
+    }
+    assert_eq!(browser.get(&format!("/device?user_code={user}&action=allow")).await.status, 200);
+    poll(&server, "tv", &device).await.assert_error(400, "authorization_pending");
+});
+
+on_both!(what_a_device_asks_is_checked, |server| {
+    set_up(&server).await;
+    server.confidential_client("job", json!({})).await;
+    let long = "x".repeat(10_000);
+    for (pairs, status, error) in [
+        (vec![], 401, "invalid_client"),
+        (vec![("client_id", "nobody")], 401, "invalid_client"),
+        (vec![("client_id", "\"><script>")], 401, "invalid_client"),
+        (vec![("client_id", "job")], 401, "invalid_client"),
+        (vec![("client_id", "tv"), ("client_id", "tv")], 400, "invalid_request"),
+        (vec![("client_id", "tv"), ("scope", "admin")], 400, "invalid_scope"),
+        (vec![("client_id", "tv"), ("scope", "\"><script>")], 400, "invalid_scope"),
+        (vec![("client_id", "tv"), ("scope", long.as_str())], 400, "invalid_scope"),
+        (vec![("client_id", "tv"), ("scope", "read"), ("scope", "read")], 400, "invalid_request"),
+        (vec![("client_id", "tv"), ("resource", "https://other.example")], 400, "invalid_target"),
+    ] {
+        let text = server.form("/oauth/device_authorization", &pairs).await.assert_error(status, error);
+        assert!(!text.contains(['<', '"', '\\']), "{text}");
+    }
+    for code in ["x", "", &long, "\0"] {
+        let answer = poll(&server, "tv", code).await;
+        let error = if code.is_empty() { "invalid_request" } else { "invalid_grant" };
+        answer.assert_error(400, error);
+    }
+    let mut browser = Browser::new(&server);
+    let page = device_page(&mut browser).await;
+    for typed in ["", "x", "BCDF-GHJK", "\"><script>alert(1)</script>", &long, "B\0\r\nCDFGHJK"] {
+        let answer = browser.submit(&page, &[("user_code", typed)]).await.page().answer;
+        assert!(matches!(answer.status.as_u16(), 422 | 429), "{}", answer.text);
+        assert_page(&answer);
+        server.advance(Duration::from_secs(3600));
+    }
+});
