@@ -14,7 +14,7 @@ use super::{FlowResult, Refusal, Target, records};
 use crate::app::App;
 use crate::passwords::{MAX_LEN, MIN_CHARS, PasswordError};
 pub use crate::store::User;
-use crate::store::{Added, Page, Profile, StoreError, UserChange, UserFilter};
+use crate::store::{Added, FactorKind, Page, Profile, StoreError, UserChange, UserFilter};
 use crate::time::Timestamp;
 
 /// A user to add.
@@ -95,6 +95,17 @@ pub async fn find(app: &App, reference: &str) -> FlowResult<User> {
         Err(_) => app.store.find_user_by_name(&canonical(reference)).await?,
     };
     Ok(user.ok_or_else(unknown)?)
+}
+
+/// The ways in which a user can sign in or show a second factor.
+///
+/// # Errors
+/// The store's silence.
+pub async fn methods(app: &App, user: &User) -> FlowResult<Vec<&'static str>> {
+    let factors = app.store.factors(user.id).await?;
+    let has = |kind| factors.iter().any(|factor| factor.kind == kind);
+    let kinds = FactorKind::ALL.into_iter().filter(|kind| has(*kind)).map(FactorKind::as_str);
+    Ok(user.password_hash.iter().map(|_| "password").chain(kinds).collect())
 }
 
 /// Users by name. `prefix` is the beginning of a name, however written.

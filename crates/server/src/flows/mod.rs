@@ -21,6 +21,7 @@ pub mod logout;
 pub mod manage_clients;
 pub mod manage_sessions;
 pub mod manage_users;
+pub mod operator;
 mod pkce;
 pub mod policy;
 pub mod pushed;
