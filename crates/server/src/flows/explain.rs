@@ -53,6 +53,8 @@ pub struct Moment {
     pub kind: &'static str,
     /// A sentence.
     pub detail: String,
+    /// The generation that a refresh made, where it made one and it is known.
+    pub generation: Option<u32>,
 }
 
 /// What can be told of a session.
@@ -220,19 +222,29 @@ fn after_rotation(session: &Session, at: Timestamp) -> String {
 fn timeline(session: &Session, events: Vec<Event>, unknown: Context) -> Vec<Moment> {
     let mut moments: Vec<Moment> = events
         .into_iter()
-        .map(|event| Moment { at: event.at, kind: event.kind.as_str(), detail: event.detail })
+        .map(|event| Moment {
+            at: event.at,
+            kind: event.kind.as_str(),
+            detail: event.detail,
+            generation: None,
+        })
         .collect();
     let has = |moments: &[Moment], kind: EventKind| moments.iter().any(|m| m.kind == kind.as_str());
     // Events can be purged; the row remembers its own beginning and end.
     if !has(&moments, EventKind::Start) {
         let detail = "the session began".to_owned();
-        moments.push(Moment { at: session.created_at, kind: EventKind::Start.as_str(), detail });
+        moments.push(Moment {
+            at: session.created_at,
+            kind: EventKind::Start.as_str(),
+            detail,
+            generation: None,
+        });
     }
     if let Some(ended) = session.ended
         && !has(&moments, EventKind::End)
     {
         let detail = ended.reason.sentence().to_owned();
-        moments.push(Moment { at: ended.at, kind: EventKind::End.as_str(), detail });
+        moments.push(Moment { at: ended.at, kind: EventKind::End.as_str(), detail, generation: None });
     }
     moments.extend(refreshes(session, unknown));
     // Refreshes are known to the second only: within one, the start comes first and what a refresh
@@ -271,7 +283,12 @@ fn refreshes(session: &Session, unknown: Context) -> Vec<Moment> {
             false => "",
         };
         let detail = format!("{what}, from network {network:08x}{place}, user agent {agent:08x}");
-        moments.push(Moment { at: recent.at, kind: REFRESH, detail });
+        moments.push(Moment {
+            at: recent.at,
+            kind: REFRESH,
+            detail,
+            generation: generation.filter(|n| *n > 1),
+        });
     }
     moments
 }

@@ -15,7 +15,7 @@ use super::revocation::{self, Ending};
 use super::{FlowResult, Reason, Refusal, Target, records};
 use crate::app::App;
 use crate::passwords::{MAX_LEN, MIN_CHARS, PasswordError};
-use crate::store::{Added, Page, Receipt, StoreError, UserChange, UserFilter};
+use crate::store::{Added, FactorKind, Page, Receipt, StoreError, UserChange, UserFilter};
 pub use crate::store::{BrowserSession, Consent, Factor, User};
 use crate::time::Timestamp;
 
@@ -135,6 +135,17 @@ pub async fn details(app: &App, reference: &str, now: Timestamp) -> FlowResult<D
         consents: app.store.consents(user.id).await?,
         user,
     })
+}
+
+/// The ways in which a user can sign in or show a second factor.
+///
+/// # Errors
+/// The store's silence.
+pub async fn methods(app: &App, user: &User) -> FlowResult<Vec<&'static str>> {
+    let factors = app.store.factors(user.id).await?;
+    let has = |kind| factors.iter().any(|factor| factor.kind == kind);
+    let kinds = FactorKind::ALL.into_iter().filter(|kind| has(*kind)).map(FactorKind::as_str);
+    Ok(user.password_hash.iter().map(|_| "password").chain(kinds).collect())
 }
 
 /// Users by name. `prefix` is the beginning of a name, however written.

@@ -22,6 +22,7 @@ pub mod logout_notices;
 pub mod manage_clients;
 pub mod manage_sessions;
 pub mod manage_users;
+pub mod operator;
 mod pkce;
 pub mod policy;
 pub mod pushed;

@@ -1,12 +1,14 @@
 //! Reading what the store remembers, for operators.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use countersign_wire::{ClientId, SessionId, UserId};
 
 use super::revocation::{self, Ending};
 use super::{FlowResult, Reason, Refusal, Target, complaints, manage_clients, manage_users};
 use crate::app::App;
-pub use crate::store::{Event, RevocationEntry, Standing};
-use crate::store::{EventFilter, EventKind, Page, SessionFilter};
+pub use crate::store::{BrowserSession, Event, EventKind, RevocationEntry, Standing};
+use crate::store::{EventFilter, Page, SessionFilter};
 use crate::time::Timestamp;
 
 /// Longest `jti` that can be revoked: ours have 22 characters.
@@ -81,6 +83,29 @@ pub async fn events(app: &App, query: &EventQuery<'_>, page: &Page<u64>) -> Flow
         kind,
     };
     Ok(app.store.events(&filter, page).await?)
+}
+
+/// The names of users, each asked for once; of those that are gone there is none.
+///
+/// # Errors
+/// The store's silence.
+pub async fn names(app: &App, users: &BTreeSet<UserId>) -> FlowResult<BTreeMap<UserId, String>> {
+    let mut names = BTreeMap::new();
+    for id in users {
+        if let Some(user) = app.store.user(*id).await? {
+            names.insert(*id, user.username);
+        }
+    }
+    Ok(names)
+}
+
+/// A user's live browser sessions.
+///
+/// # Errors
+/// The store's silence.
+pub async fn browsers(app: &App, user: UserId, now: Timestamp) -> FlowResult<Vec<BrowserSession>> {
+    let standings = app.store.browser_sessions(user, now).await?;
+    Ok(standings.into_iter().map(|standing| standing.session).collect())
 }
 
 /// Entries of the revocation log that have not expired, in order.
@@ -169,7 +194,12 @@ pub(super) async fn note(
     let detail = detail.into();
     let kind = EventKind::Admin;
     let event = Event { number: 0, at: now, kind, session: None, user, client: client.cloned(), detail };
-    if let Err(error) = app.store.add_event(&event).await {
+    add(app, &event).await;
+}
+
+/// Adds an event about what is done.
+pub(super) async fn add(app: &App, event: &Event) {
+    if let Err(error) = app.store.add_event(event).await {
         tracing::warn!(%error, detail = event.detail, "an event could not be written");
     }
 }

@@ -209,7 +209,7 @@ async fn view(
     let of_kind = |kind| factors.iter().filter(move |factor: &&Factor| factor.kind == kind);
     let Facts { browsers, sessions, ended, consents } = facts;
     let mut browsers: Vec<BrowserRow> =
-        browsers.iter().map(|session| browser_row(session, standing)).collect();
+        browsers.iter().map(|session| browser_row(session, Some(standing))).collect();
     browsers.sort_by_key(|row| !row.current);
     let flash: Option<Flash> = notice.map(|notice| notice.flash(lang));
     Ok(Account {
@@ -249,14 +249,15 @@ async fn view(
     })
 }
 
-fn browser_row(session: &BrowserSession, this: &BrowserStanding) -> BrowserRow {
+/// A browser session as a row; `this`: the one that looks, when it is the person's own page.
+pub(super) fn browser_row(session: &BrowserSession, this: Option<&BrowserStanding>) -> BrowserRow {
     BrowserRow {
         id: session.id.to_string(),
         device: device_in_words(session.agent.as_deref()),
         network: session.network.clone(),
         first_seen: session.created_at,
         last_seen: session.seen_at,
-        current: session.id == this.session.id,
+        current: this.is_some_and(|this| session.id == this.session.id),
     }
 }
 
@@ -294,7 +295,7 @@ fn passkey_row(factor: &Factor) -> PasskeyRow {
 }
 
 /// The browser and the system that a user agent speaks of, in the few words that people know.
-fn device_in_words(agent: Option<&str>) -> String {
+pub(super) fn device_in_words(agent: Option<&str>) -> String {
     let agent = agent.unwrap_or_default();
     // More special names first: browsers name the ones that they descend from as well.
     const BROWSERS: [(&str, &str); 6] = [

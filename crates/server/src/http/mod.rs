@@ -7,6 +7,7 @@ mod authorize;
 pub mod body;
 mod browser;
 mod consent;
+mod console;
 pub mod demo;
 mod device;
 pub mod error;
@@ -28,6 +29,7 @@ pub mod router;
 pub mod shutdown;
 mod sign_in;
 mod stream;
+mod timeline;
 mod token;
 mod userinfo;
 

@@ -11,8 +11,8 @@ use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
-    Public, account, admin, assets, authorize, consent, demo, device, health, introspect, leaked, lifetimes,
-    logout, metadata, par, revoke, sign_in, token, userinfo,
+    Public, account, admin, assets, authorize, consent, console, demo, device, health, introspect, leaked,
+    lifetimes, logout, metadata, par, revoke, sign_in, token, userinfo,
 };
 use crate::app::App;
 use crate::config::Limits;
@@ -36,6 +36,7 @@ pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
         .route("/consent", get(consent::show).post(consent::submit))
         .route("/device", get(device::show).post(device::submit))
         .merge(account_pages())
+        .merge(console_pages())
         .route("/assets/brand.css", get(assets::brand))
         .route("/assets/{name}", get(assets::asset))
         .merge(for_registered_origins(&public))
@@ -63,6 +64,27 @@ fn account_pages() -> Router<Arc<Public>> {
         .route("/account/passkeys/add", post(account::add_passkey))
         .route("/account/passkeys/remove", post(account::remove_passkey))
         .route("/account/recovery-codes", post(account::new_recovery_codes))
+}
+
+/// The operator's pages.
+fn console_pages() -> Router<Arc<Public>> {
+    Router::new()
+        .route("/console", get(console::show))
+        .route("/console/users", get(console::show_users))
+        .route("/console/users/{ref}", get(console::show_user))
+        .route("/console/users/{ref}/disable", post(console::disable_user))
+        .route("/console/users/{ref}/enable", post(console::enable_user))
+        .route("/console/users/{ref}/sign-out", post(console::sign_user_out))
+        .route("/console/clients", get(console::show_clients))
+        .route("/console/clients/{id}", get(console::show_client))
+        .route("/console/clients/{id}/disable", post(console::disable_client))
+        .route("/console/clients/{id}/enable", post(console::enable_client))
+        .route("/console/sessions", get(console::show_sessions))
+        .route("/console/sessions/{id}", get(console::show_session))
+        .route("/console/events", get(console::show_events))
+        .route("/console/keys", get(console::show_keys))
+        .route("/console/keys/rotate", post(console::rotate_keys))
+        .route("/console/revoke", get(console::show_revoke).post(console::revoke))
 }
 
 /// What browser applications call: from the origins of the registered redirect URIs and those

@@ -91,11 +91,11 @@ pub fn timeline_svg(title: &str, points: &[TimelinePoint]) -> String {
     svg
 }
 
-/// Where a stolen token was made: the fork leaves the line there. The sign-in makes generation 0.
+/// Where a stolen token was made: the fork leaves the line there. The sign-in makes generation 1.
 fn origin(points: &[TimelinePoint], reuse: usize, stolen: u32) -> usize {
     let made = |point: &TimelinePoint| match point.kind {
         PointKind::Rotation { generation } => generation == stolen,
-        PointKind::Start => stolen == 0,
+        PointKind::Start => stolen == 1,
         _ => false,
     };
     points.iter().take(reuse).rposition(made).unwrap_or_else(|| reuse.saturating_sub(1))
@@ -132,7 +132,7 @@ fn mark(svg: &mut String, x: usize, kind: PointKind) {
         }
     };
     match kind {
-        PointKind::Start => dot("tl-start", 10, "0"),
+        PointKind::Start => dot("tl-start", 10, "1"),
         PointKind::Earlier { count } => dot("tl-dot", 4, &format!("+{count}")),
         PointKind::Rotation { generation } => dot("tl-dot", 8, &generation.to_string()),
         PointKind::Replay { generation } => dot("tl-hollow", 7, &format!("{generation}\u{21ba}")),
@@ -195,11 +195,14 @@ mod tests {
     fn the_fork_leaves_the_line_where_the_stolen_token_was_made() {
         let kinds = [
             PointKind::Start,
-            PointKind::Rotation { generation: 1 },
             PointKind::Rotation { generation: 2 },
-            PointKind::Reuse { generation: 1 },
+            PointKind::Rotation { generation: 3 },
+            PointKind::Reuse { generation: 2 },
         ];
         assert!(timeline_svg("", &points(&kinds)).contains("class=\"tl-reuse\" d=\"M104 62C"));
+        let first =
+            [PointKind::Start, PointKind::Rotation { generation: 2 }, PointKind::Reuse { generation: 1 }];
+        assert!(timeline_svg("", &points(&first)).contains("class=\"tl-reuse\" d=\"M32 62C"));
         // Its making is not among the points: it leaves just before.
         let unknown = [PointKind::Start, PointKind::Reuse { generation: 7 }];
         assert!(timeline_svg("", &points(&unknown)).contains("class=\"tl-reuse\" d=\"M32 62C"));

@@ -17,6 +17,7 @@ mod authorization_code;
 mod bad_input;
 mod browser;
 mod client_authentication;
+mod console;
 mod device_flow;
 mod introspection;
 mod logout;

@@ -12,9 +12,8 @@ use super::tour::{Live, Pending, Tour, exchange, mask};
 use crate::flows::explain;
 use crate::http::Public;
 use crate::http::browser::{Submission, Visit};
-use crate::pages::{
-    self, DemoAccess, DemoActions, DemoRefresh, DemoStart, DemoStolen, Fault, PointKind, TimelinePoint,
-};
+use crate::http::timeline::points;
+use crate::pages::{self, DemoAccess, DemoActions, DemoRefresh, DemoStart, DemoStolen, Fault, TimelinePoint};
 use crate::time::Timestamp;
 
 type Shared = State<(Arc<Public>, Arc<Demo>)>;
@@ -173,25 +172,5 @@ fn claims(claims: &Value) -> Vec<(String, String)> {
 
 /// The session's life as the server tells it. Without it the page is still of use.
 async fn timeline(public: &Public, live: &Live, now: Timestamp) -> Vec<TimelinePoint> {
-    let Ok(told) = explain::run(&public.app, &live.session.to_string(), now).await else {
-        return Vec::new();
-    };
-    let mut generation = 1;
-    let mut points = Vec::new();
-    for moment in told.timeline {
-        let kind = match moment.kind {
-            "start" => PointKind::Start,
-            "refresh" => {
-                generation += 1;
-                PointKind::Rotation { generation }
-            }
-            "replay" => PointKind::Replay { generation: generation - 1 },
-            "reuse" => PointKind::Reuse { generation: generation - 1 },
-            "network" => PointKind::Network,
-            "end" => PointKind::End,
-            _ => continue,
-        };
-        points.push(TimelinePoint { at: moment.at, kind, detail: Some(moment.detail) });
-    }
-    points
+    explain::run(&public.app, &live.session.to_string(), now).await.map_or_else(|_| Vec::new(), points)
 }

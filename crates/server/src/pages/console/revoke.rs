@@ -91,8 +91,8 @@ pub struct RevokePreview {
     pub target: String,
     /// How many sessions end.
     pub sessions: u64,
-    /// How many browser sessions end.
-    pub browser_sessions: u64,
+    /// How many browser sessions end; none for all of them, uncounted.
+    pub browser_sessions: Option<u64>,
     /// When the last access token that it concerns expires; none when there is none.
     pub access_until: Option<Timestamp>,
     /// Where "Cancel" leads.
@@ -110,8 +110,8 @@ pub struct RevokeReceipt {
     pub target: String,
     /// How many sessions ended.
     pub sessions: u64,
-    /// How many browser sessions ended.
-    pub browser_sessions: u64,
+    /// How many browser sessions ended; none for all of them, uncounted.
+    pub browser_sessions: Option<u64>,
     /// When the last access token that it concerns expires.
     pub access_until: Option<Timestamp>,
     /// When it took effect.
@@ -167,7 +167,7 @@ pub fn revoke_preview(chrome: &Chrome, view: &RevokePreview) -> Result<String, a
         facts: vec![
             (view.kind.label(t), Cell::code(&view.target)),
             (c.would_sessions, Cell::number(view.sessions)),
-            (c.would_browsers, Cell::number(view.browser_sessions)),
+            (c.would_browsers, counted(c.all_of_them, view.browser_sessions)),
             (c.access_until, Cell::time(chrome.lang, view.access_until)),
         ],
         preview: Some(view),
@@ -184,7 +184,7 @@ pub fn revoke_receipt(chrome: &Chrome, view: &RevokeReceipt) -> Result<String, a
     let mut facts = vec![
         (view.kind.label(t), Cell::code(&view.target)),
         (c.did_sessions, Cell::number(view.sessions)),
-        (c.did_browsers, Cell::number(view.browser_sessions)),
+        (c.did_browsers, counted(c.all_of_them, view.browser_sessions)),
         (c.access_until, Cell::time(chrome.lang, view.access_until)),
         (c.when, Cell::time(chrome.lang, Some(view.at))),
     ];
@@ -198,4 +198,8 @@ pub fn revoke_receipt(chrome: &Chrome, view: &RevokeReceipt) -> Result<String, a
         facts,
         preview: None,
     })
+}
+
+fn counted(all: &str, number: Option<u64>) -> Cell {
+    number.map_or_else(|| Cell::text(all), Cell::number)
 }

@@ -134,7 +134,7 @@ pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         kind: RevokeKind::User,
         target: x("mara"),
         sessions: 4,
-        browser_sessions: 2,
+        browser_sessions: Some(2),
         access_until: Some(at(9)),
         cancel_url: x("/console/revoke"),
     };
@@ -143,7 +143,7 @@ pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         kind: RevokeKind::User,
         target: x("mara"),
         sessions: 4,
-        browser_sessions: 2,
+        browser_sessions: Some(2),
         access_until: Some(at(9)),
         at: at(0),
         number: Some(812),

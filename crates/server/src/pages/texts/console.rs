@@ -73,6 +73,7 @@ texts! {
         would_browsers: "browser sessions that end", "Browser-Sitzungen, die enden";
         did_sessions: "sessions ended", "beendete Sitzungen";
         did_browsers: "browser sessions ended", "beendete Browser-Sitzungen";
+        all_of_them: "all of them", "alle";
         access_until: "last access token expires", "letztes Access-Token läuft ab";
         log_number: "number in the revocation log", "Nummer im Widerrufsprotokoll";
         irreversible: "This cannot be undone: a revoked session never comes back.", "Das lässt sich nicht rückgängig machen: eine widerrufene Sitzung kommt nie zurück.";
