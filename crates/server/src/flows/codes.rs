@@ -100,7 +100,7 @@ pub async fn exchange(
     if ticket.expires_at <= now {
         return Err(Refusal::CodeExpired.into());
     }
-    if resources.iter().any(|resource| !allowed(&grant, &client).contains(&resource)) {
+    if resources.iter().any(|resource| !allowed(&grant, &client).contains(resource)) {
         return Err(Refusal::TargetNotGranted.into());
     }
     let resources = if resources.is_empty() { grant.resources.clone() } else { resources.to_vec() };

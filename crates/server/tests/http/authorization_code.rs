@@ -48,8 +48,11 @@ on_both!(a_person_signs_in_agrees_and_signs_out_again, |server| {
     assert!(text.contains("signed out"), "{text}");
 });
 
+/// The parameters of a request.
+type Pairs = Vec<(&'static str, String)>;
+
 /// Requests that name no place to answer to, by what is wrong.
-fn unanswerable() -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+fn unanswerable() -> Vec<(&'static str, Pairs)> {
     let twice = |name: &'static str, value: &str| {
         let mut pairs = request();
         pairs.push((name, value.to_owned()));
@@ -103,7 +106,7 @@ on_both!(without_a_client_and_a_place_there_is_a_page_and_no_redirect, |server| 
 });
 
 /// Requests that are refused at the client, by what is wrong with them.
-fn refused() -> Vec<(&'static str, Vec<(&'static str, String)>, &'static str)> {
+fn refused() -> Vec<(&'static str, Pairs, &'static str)> {
     let with = request_with;
     let twice = |name: &'static str, value: &str| {
         let mut pairs = request_with(&[("state", "")]);
