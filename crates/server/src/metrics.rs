@@ -16,7 +16,9 @@ use countersign_wire::Algorithm;
 use std::sync::atomic::AtomicU64;
 
 pub use http::{HttpMetrics, RouteMetrics};
-pub use labels::{GrantLabel, Label, NoticeOutcome, RefreshOutcome, SignInOutcome, StoreFailure, TokenOutcome};
+pub use labels::{
+    GrantLabel, Label, NoticeOutcome, RefreshOutcome, SignInOutcome, StoreFailure, TokenOutcome,
+};
 
 use labels::{Active, TargetLabel};
 

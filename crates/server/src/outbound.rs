@@ -135,9 +135,8 @@ async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<StatusC
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| failed(&error))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| failed(&error))?;
     let connection = tokio::spawn(connection);
     let answer = sender.send_request(request).await;
     let answer = match answer {

@@ -61,6 +61,7 @@ impl Confirmed {
             Change::SignOut => "signed the user out everywhere",
             Change::Password(_) => "set the user's password",
             Change::Roles(_) => "set the user's roles",
+            Change::Profile(_) => "set the user's profile",
         };
         let (user, _) = manage_users::change(app, reference, change, false, now).await?;
         self.tell(app, Some(&Target::User(user.id)), what, now).await;
