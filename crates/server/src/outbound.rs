@@ -67,7 +67,8 @@ impl Outbound {
         };
         let address = resolve(&host, port).await?;
         let is_https = url.scheme() == "https";
-        if !is_https && !(url.scheme() == "http" && address.ip().is_loopback()) {
+        let is_plain_loopback = url.scheme() == "http" && address.ip().is_loopback();
+        if !is_https && !is_plain_loopback {
             return Err(OutboundError::Address);
         }
         let stream = TcpStream::connect(address).await.map_err(|error| failed(&error))?;

@@ -124,7 +124,7 @@ fn redirect_uri(public: &Public) -> String {
 
 fn view(public: &Public, visit: &Visit, live: &Live, timeline: Vec<TimelinePoint>) -> pages::Demo {
     let at = |what: &str| format!("{}/demo/{what}", public.links.base);
-    let seconds = |claim: &str| live.claims[claim].as_i64().unwrap_or_default();
+    let seconds = |claim: &str| live.claims.get(claim).and_then(Value::as_i64).unwrap_or_default();
     let lifetime = u64::try_from(seconds("exp") - seconds("iat")).unwrap_or_default();
     pages::Demo {
         csrf: visit.csrf(),

@@ -126,7 +126,7 @@ pub(super) async fn exchange(
     };
     let answer = codes::exchange(app, &credentials(client), &grant, &[], origin, now).await?;
     let claims = decode(&answer.access_token);
-    let session = claims["sid"].as_str().and_then(|sid| sid.parse().ok());
+    let session = claims.get("sid").and_then(Value::as_str).and_then(|sid| sid.parse().ok());
     let (Some(session), Some(refresh)) = (session, answer.refresh_token.clone()) else {
         return Err(FlowError::Internal("the demo got no session"));
     };
@@ -246,7 +246,8 @@ impl Live {
             _ => (DemoEvent::Unavailable, 503, json!({"error": "temporarily_unavailable"})),
         };
         if matches!(event, DemoEvent::Reused { .. }) && self.ended.is_none() {
-            let until = self.claims["exp"].as_i64().unwrap_or_default().saturating_mul(1000);
+            let until =
+                self.claims.get("exp").and_then(Value::as_i64).unwrap_or_default().saturating_mul(1000);
             self.ended = Some(DemoEnd { by: who, access_until: Timestamp(until.max(now.0)) });
         }
         self.say(who, event, request, status, pretty(&body));

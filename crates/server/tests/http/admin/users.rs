@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use countersign::store::{BrowserStanding, Factor, FactorKind, NewBrowserSession, UserChange};
-use countersign::time::Clock as _;
 use countersign_wire::{BrowserSessionId, UserId};
 use http::Method;
 use serde_json::{Value, json};
