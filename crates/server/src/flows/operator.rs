@@ -136,6 +136,7 @@ impl Confirmed {
             Target::Tenant(name) => format!("revoked everything of the tenant {name}"),
             Target::Token(jti) => format!("revoked the access token {jti}"),
             Target::Everything => "revoked everything".to_owned(),
+            Target::Session(_) => "revoked the session".to_owned(),
             named => format!("revoked everything of the {}", named.kind()),
         };
         self.tell(app, Some(&target), &what, now).await;
@@ -159,12 +160,17 @@ impl Confirmed {
         tracing::info!(operator = %by.id, subject, "{what}");
         let (mut session, mut user, mut client) = (None, None, None);
         match target {
-            Some(Target::Session(id)) => session = Some(*id),
+            Some(Target::Session(id)) => {
+                session = Some(*id);
+                if let Ok(standing) = records::session(app, &id.to_string()).await {
+                    (user, client) = (Some(standing.session.user), Some(standing.session.client));
+                }
+            }
             Some(Target::User(id)) => user = Some(*id),
             Some(Target::Client(id)) => client = Some(id.clone()),
             Some(Target::Token(_) | Target::Tenant(_) | Target::Everything) | None => {}
         }
-        let detail = format!("{} ({}) {what}", by.username, by.id);
+        let detail = format!("an operator {what}: {} ({})", by.username, by.id);
         let event = Event { number: 0, at: now, kind: EventKind::Admin, session, user, client, detail };
         records::add(app, &event).await;
     }

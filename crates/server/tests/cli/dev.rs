@@ -16,7 +16,7 @@ fn the_printed_commands_work_as_they_are_printed() {
     let out = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
     let expected = [
-        "\"scope\":\"profile:read profile:write\"",
+        "\"scope\":\"email offline_access openid profile profile:read profile:write\"",
         "the session has ended now: a refresh token that had been replaced was presented again",
         "is ended",
         "! reuse",

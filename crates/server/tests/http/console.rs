@@ -216,7 +216,7 @@ on_both!(a_user_who_is_disabled_is_out_and_the_operator_is_named, |server| {
     assert!(!server.is_live(&pair.sid).await);
     server.refresh("app", &pair.refresh).await.assert_error(400, "invalid_grant");
     let events = browser.open("/console/events?kind=admin").await.page();
-    let told = format!("root ({root}) disabled the user");
+    let told = format!("an operator disabled the user: root ({root})");
     assert!(events.answer.text.contains(&told), "{}", events.answer.text);
     browser.submit(&page, &[]).await.page();
     assert!(!server.is_live(&pair.sid).await, "enabling brings nothing back");
@@ -246,7 +246,7 @@ on_both!(a_revocation_is_previewed_and_then_receipted, |server| {
     assert!(receipt.answer.text.contains("last access token expires"));
     assert!(!server.is_live(&pair.sid).await && server.is_live(&other.sid).await);
     let events = browser.open("/console/events?kind=admin").await.page();
-    assert!(events.answer.text.contains("revoked everything of the session"), "{}", events.answer.text);
+    assert!(events.answer.text.contains("an operator revoked the session: root ("), "{}", events.answer.text);
 
     let form = browser.open("/console/revoke").await.page();
     for (kind, target) in

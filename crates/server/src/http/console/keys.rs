@@ -48,7 +48,7 @@ fn row((key, state): &(KeyRecord, KeyState)) -> KeyRow {
         id: key.id.clone(),
         purpose: format!("{purpose} {}", key.number),
         algorithm: algorithm.to_owned(),
-        current: *state == KeyState::Active,
+        state: *state,
         created: key.created_at,
         retires: key.expires_at,
     }

@@ -5,6 +5,7 @@ use super::{
     SessionList, SessionRow, UserList, UserRow,
     table::{Cell, Table},
 };
+use crate::flows::keys::KeyState;
 use crate::pages::{Chrome, texts::Texts};
 
 #[derive(askama::Template)]
@@ -88,7 +89,7 @@ pub fn event_list(chrome: &Chrome, view: &EventList) -> Result<String, askama::E
         vec![
             Cell::time(chrome.lang, Some(row.at)),
             if row.alarming { Cell::bad(&row.kind) } else { Cell::plain_badge(&row.kind) },
-            Cell::text(&row.text),
+            Cell::sentence(&row.text),
             Cell::named(row.user.as_ref()),
             Cell::named(row.client.as_ref()),
             Cell::named(row.session.as_ref()),
@@ -113,7 +114,11 @@ pub fn key_list(chrome: &Chrome, view: &KeyList) -> Result<String, askama::Error
             Cell::code(&row.id),
             Cell::text(&row.purpose),
             Cell::text(&row.algorithm),
-            if row.current { Cell::good(c.signs) } else { Cell::plain_badge(c.verifies) },
+            match row.state {
+                KeyState::Next => Cell::plain_badge(c.comes),
+                KeyState::Active => Cell::good(c.in_use),
+                KeyState::Retiring => Cell::plain_badge(c.verifies),
+            },
             Cell::time(chrome.lang, Some(row.created)),
             Cell::time(chrome.lang, row.retires),
         ]

@@ -165,7 +165,7 @@ pub fn revoke_preview(chrome: &Chrome, view: &RevokePreview) -> Result<String, a
         section: Section::Revoke,
         title: c.preview_title,
         facts: vec![
-            (view.kind.label(t), Cell::code(&view.target)),
+            (view.kind.label(t), subject(c.all_of_them, &view.target)),
             (c.would_sessions, Cell::number(view.sessions)),
             (c.would_browsers, counted(c.all_of_them, view.browser_sessions)),
             (c.access_until, Cell::time(chrome.lang, view.access_until)),
@@ -182,7 +182,7 @@ pub fn revoke_receipt(chrome: &Chrome, view: &RevokeReceipt) -> Result<String, a
     let t = chrome.lang.texts();
     let c = &t.console;
     let mut facts = vec![
-        (view.kind.label(t), Cell::code(&view.target)),
+        (view.kind.label(t), subject(c.all_of_them, &view.target)),
         (c.did_sessions, Cell::number(view.sessions)),
         (c.did_browsers, counted(c.all_of_them, view.browser_sessions)),
         (c.access_until, Cell::time(chrome.lang, view.access_until)),
@@ -198,6 +198,11 @@ pub fn revoke_receipt(chrome: &Chrome, view: &RevokeReceipt) -> Result<String, a
         facts,
         preview: None,
     })
+}
+
+/// What is named; everything has no name.
+fn subject(all: &str, target: &str) -> Cell {
+    if target.is_empty() { Cell::text(all) } else { Cell::code(target) }
 }
 
 fn counted(all: &str, number: Option<u64>) -> Cell {

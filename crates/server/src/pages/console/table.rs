@@ -28,6 +28,11 @@ impl Cell {
         Self { text: text.to_owned(), ..Self::default() }
     }
 
+    /// A text that may take more than one line.
+    pub(super) fn sentence(text: &str) -> Self {
+        Self { text: text.to_owned(), class: "sentence", ..Self::default() }
+    }
+
     pub(super) fn code(text: &str) -> Self {
         Self { text: text.to_owned(), class: "code", ..Self::default() }
     }

@@ -1,7 +1,7 @@
 //! What the lists are filled with.
 
 use super::{ConsoleAction, ConsoleUrls, Named};
-use crate::{pages::texts::Texts, time::Timestamp};
+use crate::{flows::keys::KeyState, pages::texts::Texts, time::Timestamp};
 
 /// A list's filter: a form that is sent by `GET`.
 #[derive(Debug, Clone, Default)]
@@ -204,7 +204,7 @@ pub struct KeyList {
 }
 
 /// A key.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct KeyRow {
     /// Its id.
     pub id: String,
@@ -212,8 +212,8 @@ pub struct KeyRow {
     pub purpose: String,
     /// Its algorithm.
     pub algorithm: String,
-    /// New tokens are made with it.
-    pub current: bool,
+    /// What it does now.
+    pub state: KeyState,
     /// When it was made.
     pub created: Timestamp,
     /// When it can go.

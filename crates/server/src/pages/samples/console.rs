@@ -1,6 +1,7 @@
 //! The operator's console.
 
 use super::*;
+use crate::flows::keys::KeyState;
 
 pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     let chrome = chrome(lang, x);
@@ -74,13 +75,13 @@ pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         event("start", false, "A session began."),
         event("admin", false, "The client mail was changed."),
     ];
-    let key = |id: &str, current| KeyRow {
+    let key = |id: &str, state| KeyRow {
         id: x(id),
         purpose: x("access tokens"),
         algorithm: x("ES256"),
-        current,
+        state,
         created: at(-9000),
-        retires: (!current).then(|| at(9000)),
+        retires: (state == KeyState::Retiring).then(|| at(9000)),
     };
     let browser =
         BrowserRow { id: x("b"), device: x("Firefox on Linux"), network: None, ..BrowserRow::default() };
@@ -167,7 +168,7 @@ pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         urls,
         csrf: x("csrf-token"),
         rotate: Some(action(Verb::RotateKeys)),
-        rows: vec![key("k2", true), key("k1", false)],
+        rows: vec![key("k3", KeyState::Next), key("k2", KeyState::Active), key("k1", KeyState::Retiring)],
     };
     vec![
         ("console_users", user_list(&chrome, &users)),

@@ -35,7 +35,8 @@ texts! {
         purpose: "purpose", "Zweck";
         algorithm: "algorithm", "Verfahren";
         retires: "can go", "kann weg";
-        signs: "signs", "signiert";
+        comes: "not used yet", "noch nicht benutzt";
+        in_use: "in use", "in Gebrauch";
         verifies: "verifies only", "prüft nur noch";
         live: "live", "lebt";
         enabled: "enabled", "freigegeben";
@@ -78,7 +79,7 @@ texts! {
         log_number: "number in the revocation log", "Nummer im Widerrufsprotokoll";
         irreversible: "This cannot be undone: a revoked session never comes back.", "Das lässt sich nicht rückgängig machen: eine widerrufene Sitzung kommt nie zurück.";
         confirm: "End it", "Beenden";
-        feed: "APIs that follow the revocation feed refuse these tokens within a second; others accept them until they expire.", "APIs, die dem Widerrufs-Feed folgen, lehnen diese Token binnen einer Sekunde ab; andere nehmen sie an, bis sie ablaufen.";
+        until_then: "APIs that introspect refuse these access tokens at once; others accept them until they expire.", "APIs, die nachfragen (Introspection), lehnen diese Access-Token sofort ab; andere nehmen sie an, bis sie ablaufen.";
         another: "Revoke something else", "Etwas anderes widerrufen";
     }
 }
