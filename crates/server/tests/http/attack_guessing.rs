@@ -115,7 +115,7 @@ on_both!(case_53_user_codes_are_guessed_slowly_and_that_stops_nobody_else, |serv
     for number in 1..=12 {
         let mut guesser = Browser::at(&server, network(number));
         let form = device_flow::device_page(&mut guesser).await;
-        for _ in 0..5 {
+        for _ in 0..10 {
             assert_eq!(guesser.submit(&form, &[("user_code", "BBBB-BBBB")]).await.page().answer.status, 422);
         }
         let answer = guesser.submit(&form, &[("user_code", &code), ("action", "allow")]).await.page().answer;

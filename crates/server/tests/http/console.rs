@@ -229,7 +229,7 @@ on_both!(a_client_that_is_disabled_gets_nothing, |server| {
     let page = browser.open("/console/clients/app").await.page();
     let page = browser.submit(&page, &[]).await.page();
     assert!(page.form().action.ends_with("/clients/app/enable"), "{}", page.answer.text);
-    server.refresh("app", &pair.refresh).await.assert_error(401, "invalid_client");
+    server.refresh("app", &pair.refresh).await.assert_error(400, "invalid_grant");
 });
 
 on_both!(a_revocation_is_previewed_and_then_receipted, |server| {

@@ -11,6 +11,9 @@ pub const MAX_AUDIENCES: usize = 16;
 /// Most bytes of all audiences of a client.
 pub const MAX_AUDIENCE_BYTES: usize = 1024;
 
+/// The parameters of an answer (OAuth 2.1 section 4.1.2, RFC 9207 section 2).
+const ANSWERED: [&str; 6] = ["code", "state", "iss", "error", "error_description", "error_uri"];
+
 /// Checks a redirect URI (RFC 9700 section 2.1, RFC 8252 section 7, OAuth 2.1 section 2.3.1).
 /// Returns a warning for one that works but could be better.
 pub(super) fn redirect_uri(text: &str) -> Result<Option<&'static str>, &'static str> {
@@ -29,6 +32,10 @@ pub(super) fn redirect_uri(text: &str) -> Result<Option<&'static str>, &'static 
         return Err("must not have a wildcard: redirect URIs are compared as exact text, so list each one");
     }
     let url = Url::parse(text).map_err(|_| "must be an absolute URI such as https://app.example/callback")?;
+    // OAuth 2.1 section 4.1.2: the answer is added to the query, and each parameter comes once.
+    if url.query_pairs().any(|(name, _)| ANSWERED.contains(&name.as_ref())) {
+        return Err("must not have a parameter in its query that the answer has: code, state, iss, error");
+    }
     let Some((scheme, rest)) = text.split_once(':') else { return Err("must be an absolute URI") };
     match url.scheme() {
         "https" | "http" if !rest.starts_with("//") => Err("must have // after its scheme"),
@@ -94,6 +101,7 @@ mod tests {
         for good in [
             "https://app.example/callback",
             "https://app.example:8443/callback?tenant=1",
+            "https://app.example/callback?country_code=1",
             "http://127.0.0.1/callback",
             "http://127.0.0.1:51234/callback",
             "http://[::1]:8080/",
@@ -127,6 +135,9 @@ mod tests {
             "javascript:alert(1)",
             "data:text/html,x",
             "myapp:/callback",
+            "https://app.example/callback?code=1",
+            "https://app.example/callback?a=1&%73tate=x",
+            "https://app.example/callback?iss=https://evil.example",
             &format!("https://app.example/{}", "x".repeat(MAX_REDIRECT_URI)),
         ] {
             assert!(redirect_uri(bad).is_err(), "{bad}");

@@ -19,7 +19,7 @@ use crate::support::TestServer;
 const TOKEN: &str = "the-admin-token-of-this-test-0123456789";
 
 /// Every route of the management listener that needs the token.
-const ROUTES: [(&str, &str); 30] = [
+const ROUTES: [(&str, &str); 33] = [
     ("GET", "/admin/v1/clients"),
     ("POST", "/admin/v1/clients"),
     ("GET", "/admin/v1/clients/{id}"),
@@ -31,6 +31,9 @@ const ROUTES: [(&str, &str); 30] = [
     ("GET", "/admin/v1/users"),
     ("POST", "/admin/v1/users"),
     ("GET", "/admin/v1/users/{ref}"),
+    ("PATCH", "/admin/v1/users/{ref}"),
+    ("DELETE", "/admin/v1/users/{ref}"),
+    ("POST", "/admin/v1/users/{ref}/reset-factors"),
     ("POST", "/admin/v1/users/{ref}/disable"),
     ("POST", "/admin/v1/users/{ref}/enable"),
     ("POST", "/admin/v1/users/{ref}/sign-out"),
