@@ -7,6 +7,7 @@
 mod cluster;
 
 mod admin;
+mod back_channel;
 mod backup;
 mod dev;
 mod doctor;

@@ -28,4 +28,5 @@ mod par;
 mod refresh;
 mod relying;
 mod revocation;
+mod second_factor;
 mod sign_in;
