@@ -24,6 +24,7 @@ if (button) {
   control.hidden = false;
   button.addEventListener("click", () => {
     paused = !paused;
+    control.querySelector(".badge").hidden = paused;
     button.setAttribute("aria-pressed", String(paused));
   });
   setInterval(() => refresh().catch(() => {}), 3000);

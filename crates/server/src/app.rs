@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crate::factors::passkey::Passkeys;
 use crate::flows::clients::Clients;
+use crate::flows::feed::Feed;
 use crate::flows::policy::{MAX_ACCESS, Policy};
 use crate::keys::{Keys, KeysError};
-use crate::metrics::Metrics;
+use crate::metrics::{Activity, Metrics};
 use crate::passwords::Passwords;
 use crate::store::{ClientFilter, Page, Store, StoreError, StoreResult};
 use crate::throttle::{Limiter, Throttle};
@@ -35,8 +36,14 @@ pub struct App {
     pub throttle: Throttle,
     /// Who guesses at devices' user codes.
     pub user_codes: Limiter,
+    /// Who begins things without end.
+    pub strangers: Limiter,
+    /// Who reads the revocation feed here.
+    pub feed: Feed,
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// What they stood at lately.
+    pub activity: Activity,
     longest_access: AtomicU64,
     origins: RwLock<HashSet<String>>,
 }
@@ -65,7 +72,10 @@ impl App {
             passkeys,
             throttle: Throttle::default(),
             user_codes: Limiter::of_user_codes(),
+            strangers: Limiter::of_strangers(),
+            feed: Feed::default(),
             metrics,
+            activity: Activity::default(),
             longest_access: AtomicU64::new(0),
             origins: RwLock::default(),
         });

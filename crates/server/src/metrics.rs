@@ -1,6 +1,7 @@
 //! Counters and gauges for Prometheus. Every label's values are a closed set, and no label names a
 //! client or a user: a metric's size never depends on who calls.
 
+mod activity;
 mod http;
 mod labels;
 mod process;
@@ -15,6 +16,7 @@ use crate::store::Target;
 use countersign_wire::Algorithm;
 use std::sync::atomic::AtomicU64;
 
+pub use activity::{Activity, Doing, Rate, STEP};
 pub use http::{HttpMetrics, RouteMetrics};
 pub use labels::{
     GrantLabel, Label, NoticeOutcome, RefreshOutcome, SignInOutcome, StoreFailure, TokenOutcome,
@@ -38,6 +40,7 @@ pub struct Metrics {
     store_errors: Counters<StoreFailure>,
     revocation_log_position: Gauge,
     store_up: Gauge,
+    feed_subscribers: Gauge,
     signing_key_age: Family<AlgorithmLabel, Gauge<f64, AtomicU64>>,
 }
 
@@ -70,6 +73,12 @@ impl Metrics {
             "The newest revocation's number that this node knows.",
             revocation_log_position.clone(),
         );
+        let feed_subscribers = Gauge::default();
+        registry.register(
+            "countersign_feed_subscribers",
+            "APIs that are connected to the revocation feed of this node.",
+            feed_subscribers.clone(),
+        );
         let store_up = Gauge::default();
         registry.register(
             "countersign_store_up",
@@ -98,6 +107,7 @@ impl Metrics {
             store_errors,
             revocation_log_position,
             store_up,
+            feed_subscribers,
             signing_key_age,
         }
     }
@@ -142,6 +152,11 @@ impl Metrics {
     /// Says how far this node has read the revocation log.
     pub fn set_revocation_log_position(&self, number: u64) {
         self.revocation_log_position.set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// Counts an API that connects to the feed, or is gone: 1 or -1.
+    pub fn feed_subscribers(&self, by: i64) {
+        self.feed_subscribers.inc_by(by);
     }
 
     /// Says whether the store answers.
@@ -202,6 +217,14 @@ impl<L: Label> Counters<L> {
             })
             .collect();
         Self { counters, label: std::marker::PhantomData }
+    }
+
+    fn get(&self, value: L) -> u64 {
+        self.counters.get(value.index()).map_or(0, Counter::get)
+    }
+
+    fn sum(&self) -> u64 {
+        self.counters.iter().map(Counter::get).sum()
     }
 
     fn inc(&self, value: L) {

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -49,7 +50,9 @@ impl Outbound {
     /// With the certificates that this machine trusts; `SSL_CERT_FILE` names others. Without any,
     /// only loopback addresses can be reached.
     pub fn new() -> Self {
-        Self { tls: connector() }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Self { tls: connector(roots) }
     }
 
     /// Posts a form and says how it was answered.
@@ -157,9 +160,7 @@ fn failed(error: &dyn std::fmt::Display) -> OutboundError {
     OutboundError::Failed(error.to_string())
 }
 
-fn connector() -> Option<TlsConnector> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+fn connector(roots: RootCertStore) -> Option<TlsConnector> {
     if roots.is_empty() {
         return None;
     }
@@ -185,6 +186,72 @@ mod tests {
         for good in ["127.0.0.1", "10.0.0.1", "192.0.2.1", "2001:db8::1", "fd00::1"] {
             assert!(may_be_reached(good.parse().unwrap()), "{good}");
         }
+    }
+
+    /// Answers each request over TLS with the certificate of a host, and gives its port.
+    async fn serve_tls(host: &str) -> (u16, rustls::pki_types::CertificateDer<'static>) {
+        let made = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.into())
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // Who does not trust the certificate is gone before there is a request.
+                let Ok(stream) = acceptor.accept(stream).await else { continue };
+                let answer = hyper::service::service_fn(async |request: Request<hyper::body::Incoming>| {
+                    let host = request.headers().get(header::HOST).cloned();
+                    let body = request.into_body().collect().await?.to_bytes();
+                    let is_right = host.is_some_and(|host| host.as_bytes().starts_with(b"localhost:"))
+                        && body.starts_with(b"logout_token=");
+                    let status = if is_right { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+                    let answer = http::Response::builder().status(status);
+                    Ok::<_, hyper::Error>(answer.body(Full::<Bytes>::default()).unwrap())
+                });
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), answer)
+                    .await;
+            }
+        });
+        (port, certificate)
+    }
+
+    #[tokio::test]
+    async fn a_receiver_is_reached_over_tls_when_its_certificate_is_good_and_its_own() {
+        let (port, certificate) = serve_tls("localhost").await;
+        let (elsewhere, foreign) = serve_tls("other.example").await;
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        roots.add(foreign).unwrap();
+        let outbound = Outbound { tls: connector(roots) };
+        let send = |port| {
+            let outbound = &outbound;
+            async move {
+                outbound
+                    .post_form(&format!("https://localhost:{port}/told?x=1"), "logout_token=x".to_owned())
+                    .await
+            }
+        };
+        assert_eq!(send(port).await, Ok(StatusCode::OK));
+        let refused = send(elsewhere).await;
+        assert!(
+            matches!(&refused, Err(OutboundError::Failed(why)) if why.contains("certificate")),
+            "{refused:?}"
+        );
+        let stranger = Outbound { tls: connector(RootCertStore::empty()) };
+        let refused = stranger.post_form(&format!("https://localhost:{port}/"), String::new()).await;
+        assert!(
+            matches!(&refused, Err(OutboundError::Failed(why)) if why.contains("SSL_CERT_FILE")),
+            "{refused:?}"
+        );
     }
 
     #[tokio::test]

@@ -31,6 +31,7 @@ use crate::telemetry;
 use crate::time::{Clock, SystemClock};
 
 mod dev;
+mod feed;
 mod notices;
 mod upkeep;
 
@@ -155,6 +156,7 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     ];
     let shutdown = Shutdown::new();
     let upkeep = tokio::spawn(upkeep::run(app.clone(), settings.events_keep, shutdown.clone()));
+    let feed = tokio::spawn(feed::run(app.clone(), shutdown.clone()));
     let notices = tokio::spawn(notices::run(app.clone(), shutdown.clone()));
     let mut listeners = tokio::task::JoinSet::new();
     for (listener, router) in routers {
@@ -176,6 +178,7 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     while listeners.join_next().await.is_some() {}
     let _ = upkeep.await;
     let _ = notices.await;
+    let _ = feed.await;
     app.store.close().await;
     let _ = std::fs::remove_file(settings.data_dir.join(SOCKET));
     tracing::info!("stopped");

@@ -153,8 +153,8 @@ impl Counters {
     }
 }
 
-/// Slows down who guesses at something that has no account: a device's user code (RFC 8628 section
-/// 5.1), the secret of a client. Nobody is asked to wait for what somebody with another key did.
+/// Slows down who does what has no account: guessing at a device's user code (RFC 8628 section 5.1),
+/// beginning sign-ins without end. Nobody is asked to wait for what somebody with another key did.
 pub struct Limiter {
     rate: Rate,
     hasher: RandomState,
@@ -169,7 +169,14 @@ impl Limiter {
         Self::new(10, Duration::from_secs(60))
     }
 
-    /// So many failures at once, and one more each so often.
+    /// For what strangers have us remember, by network: sign-ins that begin, requests of public clients
+    /// and devices. What is remembered of one is about a kilobyte, for an hour at most: 75 MB for a
+    /// network that never rests, and more than an office signs in at nine o'clock.
+    pub fn of_strangers() -> Self {
+        Self::new(2000, Duration::from_millis(50))
+    }
+
+    /// So many at once, and one more each so often.
     pub fn new(burst: u32, every: Duration) -> Self {
         let debts = Mutex::new(Table::new(MOST_ENTRIES));
         Self { rate: Rate { burst, every }, hasher: RandomState::new(), debts }
@@ -185,6 +192,21 @@ impl Limiter {
         let debt = debts.get(self.hasher.hash_one(key));
         let wait = debt.map_or(Duration::ZERO, |debt| debt.wait(self.rate, now));
         if wait.is_zero() { Ok(()) } else { Err(RetryAfter(wait)) }
+    }
+
+    /// Counts an attempt of which there may be only so many, whatever comes of it.
+    ///
+    /// # Errors
+    /// How long to wait: then it does not count.
+    pub fn admit(&self, key: &str, now: Timestamp) -> Result<(), RetryAfter> {
+        let mut debts = self.debts.lock().unwrap_or_else(PoisonError::into_inner);
+        let debt = debts.entry(self.hasher.hash_one(key), now);
+        let wait = debt.wait(self.rate, now);
+        if !wait.is_zero() {
+            return Err(RetryAfter(wait));
+        }
+        debt.add(self.rate, now);
+        Ok(())
     }
 
     /// Counts a failure. Those of attempts that were looked at together are all counted, and are

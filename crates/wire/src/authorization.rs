@@ -85,6 +85,12 @@ impl AuthorizationRequest {
         if parameters.get("request").is_some() {
             return refuse(ErrorCode::RequestNotSupported, "request objects are not supported: use PAR");
         }
+        if parameters.get("request_uri").is_some() {
+            return refuse(
+                ErrorCode::RequestUriNotSupported,
+                "request_uri must be a handle of the pushed authorization request endpoint",
+            );
+        }
         match parameters.get("response_type") {
             Some("code") => {}
             None => return refuse(ErrorCode::InvalidRequest, "response_type is missing"),
@@ -192,6 +198,7 @@ mod tests {
             ErrorCode::UnsupportedResponseType
         );
         assert_eq!(with("request", "eyJ"), ErrorCode::RequestNotSupported);
+        assert_eq!(with("request_uri", "https://a.example/r"), ErrorCode::RequestUriNotSupported);
         assert_eq!(with("response_mode", "fragment"), ErrorCode::InvalidRequest);
         assert_eq!(with("scope", "a\"b"), ErrorCode::InvalidScope);
         assert_eq!(with("resource", "/relative"), ErrorCode::InvalidTarget);

@@ -26,6 +26,8 @@ pub enum ErrorCode {
     InvalidToken,
     /// RFC 6750 section 3.1.
     InsufficientScope,
+    /// RFC 9470 section 3.
+    InsufficientUserAuthentication,
     /// RFC 6749 section 4.1.2.1, used with 503.
     TemporarilyUnavailable,
     /// RFC 6749 section 4.1.2.1, used with 500.
@@ -42,6 +44,8 @@ pub enum ErrorCode {
     InteractionRequired,
     /// OpenID Connect Core section 3.1.2.6.
     RequestNotSupported,
+    /// OpenID Connect Core section 3.1.2.6.
+    RequestUriNotSupported,
     /// OpenID Connect Core section 3.1.2.6.
     RegistrationNotSupported,
     /// RFC 9126 section 2.3, for a `request_uri` that is not good.
@@ -74,6 +78,7 @@ impl ErrorCode {
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
             Self::AccessDenied => "access_denied",
@@ -82,6 +87,7 @@ impl ErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
             Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",

@@ -5,6 +5,7 @@
 mod authorization;
 mod claims;
 mod error;
+mod feed;
 mod ids;
 mod introspection;
 mod jwks;
@@ -17,6 +18,7 @@ mod token;
 pub use authorization::{AuthorizationRequest, Prompt, ResponseMode};
 pub use claims::{AccessClaims, Audience, ClaimsKind, IdClaims, LogoutClaims};
 pub use error::{ErrorBody, ErrorCode};
+pub use feed::{Heartbeat, REVOCATIONS_SCOPE, Revocation, Revocations, Revoked};
 pub use ids::{BrowserSessionId, ClientId, InvalidId, SessionId, UserId};
 pub use introspection::{IntrospectionAnswer, RefreshFacts};
 pub use jwks::{Algorithm, Jwk, JwkSet};

@@ -49,6 +49,8 @@ pub struct ServerMetadata {
     pub access_token_signing_alg_values_supported: Vec<Algorithm>,
     /// The lifetimes of each client, as JSON (our member).
     pub countersign_lifetimes_uri: String,
+    /// The revocation feed (our member).
+    pub countersign_revocation_feed_uri: String,
 }
 
 /// The document at `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 3,

@@ -8,6 +8,7 @@
     reason = "a fuzz target says what is wrong by panicking"
 )]
 
+mod browser;
 mod parsers;
 mod server;
 mod tokens;
@@ -16,7 +17,7 @@ mod tokens;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 17] = [
     ("form", parsers::form),
     ("json", parsers::json),
     ("percent", parsers::percent),
@@ -30,6 +31,10 @@ pub const TARGETS: [Target; 13] = [
     ("opaque_token", tokens::opaque),
     ("jwt", tokens::jwt),
     ("endpoint", server::endpoint),
+    ("page", server::page),
+    ("authorization", browser::authorization),
+    ("redirect", browser::redirect),
+    ("passkey", browser::passkey),
 ];
 
 /// The body of a target by its name.

@@ -59,7 +59,7 @@ fn says_nothing(refusal: &Refusal, data: &[u8]) {
 
 /// No message repeats a value of the request that looks like a secret. Not any value: our own words
 /// can be sent as well, and libFuzzer does so.
-fn repeats_nothing(message: &str, data: &[u8]) {
+pub(crate) fn repeats_nothing(message: &str, data: &[u8]) {
     for (_, value) in form_urlencoded::parse(data) {
         let digits = value.bytes().filter(u8::is_ascii_digit).count();
         if value.len() >= SECRET_LEN && digits >= SECRET_DIGITS && !value.contains(' ') {

@@ -1,5 +1,7 @@
 //! A whole service in this process, and requests to its public endpoints.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
@@ -7,6 +9,7 @@ use axum::body::Body;
 use countersign::app::App;
 use countersign::config::Settings;
 use countersign::http::layers::{Observer, observe};
+use countersign::http::peer::Peer;
 use countersign::http::{Public, router};
 use countersign::keys::{KeyEncryptionKey, KeySchedule, KeySet, Keys};
 use countersign::metrics::Metrics;
@@ -20,7 +23,20 @@ use tower::ServiceExt as _;
 
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
 pub(crate) const ISSUER: &str = "https://auth.example";
-const PATHS: [&str; 4] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/leaked"];
+const PATHS: [&str; 4] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/leaked-tokens"];
+const PAGES: [&str; 10] = [
+    "/oauth/authorize",
+    "/oauth/authorize/continue",
+    "/oauth/logout",
+    "/signin",
+    "/signin/passkey",
+    "/signin/factor",
+    "/consent",
+    "/device",
+    "/device/qr",
+    "/account",
+];
+const CALLBACK: &str = "https://app.example/cb";
 const CONTENT_TYPES: [&str; 3] = ["application/x-www-form-urlencoded", "application/json", "text/plain"];
 
 struct Service {
@@ -50,6 +66,7 @@ fn start() -> Service {
         let metrics = Arc::new(Metrics::new());
         let app = App::new(store, keys, clock, policy, Passwords::new(1, 1), None, metrics.clone()).await;
         let app = app.expect("an application");
+        add_client(router::management(app.clone(), settings.limits, None)).await;
         let public = router::public(Arc::new(Public::new(app, &settings)), None);
         let request_timeout = settings.limits.request_timeout;
         (observe(public, Arc::new(Observer { metrics, request_timeout, spans: false })), set)
@@ -90,7 +107,7 @@ pub(crate) fn endpoint(data: &[u8]) {
         let status = answer.status();
         assert!(!status.is_server_error(), "{status} at {path}");
         assert!(
-            !status.is_success() || path == "/oauth/leaked",
+            !status.is_success() || path == "/leaked-tokens",
             "{status} at {path}, and there is no client"
         );
         assert_eq!(
@@ -101,5 +118,67 @@ pub(crate) fn endpoint(data: &[u8]) {
         if !body.is_empty() {
             let _: serde_json::Value = serde_json::from_slice(&body).expect("answers are JSON");
         }
+    });
+}
+
+/// A client that people sign in to.
+async fn add_client(management: Router) {
+    let client = serde_json::json!({"id": "app", "kind": "spa", "scope": "openid read",
+        "redirect_uris": [CALLBACK]});
+    let request = Request::post("/admin/v1/clients").header(header::CONTENT_TYPE, "application/json");
+    let request = request.body(Body::from(client.to_string())).expect("a request");
+    let answer = management.oneshot(request).await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+}
+
+/// What must never stand in a page as it was sent.
+const MARK: &str = "<q7";
+
+/// The first byte chooses page and method; then come three lines, `Cookie`, `Sec-Fetch-Site` and
+/// `Accept-Language`, each left out when empty; the rest is the query, or the form.
+pub(crate) fn page(data: &[u8]) {
+    let Some((first, rest)) = data.split_first() else { return };
+    let path = PAGES[usize::from(*first) % PAGES.len()];
+    let is_form = usize::from(*first) / PAGES.len() % 2 == 1;
+    let mut lines = rest.splitn(4, |byte| *byte == b'\n');
+    let mut headers = Vec::new();
+    let names = [header::COOKIE, HeaderName::from_static("sec-fetch-site"), header::ACCEPT_LANGUAGE];
+    for name in names {
+        let line = lines.next().unwrap_or_default();
+        headers.extend(HeaderValue::from_bytes(line).ok().filter(|_| !line.is_empty()).map(|v| (name, v)));
+    }
+    let sent = lines.next().unwrap_or_default();
+    let request = match is_form {
+        true => {
+            Request::post(path).header(header::CONTENT_TYPE, CONTENT_TYPES[0]).body(Body::from(sent.to_vec()))
+        }
+        false => match std::str::from_utf8(sent) {
+            Ok(query) => Request::get(format!("{path}?{query}")).body(Body::empty()),
+            Err(_) => return,
+        },
+    };
+    // Not every text can be a query.
+    let Ok(mut request) = request else { return };
+    request.headers_mut().extend(headers);
+    // Each from a network of its own: one that sends so much would soon be told to wait.
+    static NETWORK: AtomicU32 = AtomicU32::new(0);
+    let address = Ipv4Addr::from(NETWORK.fetch_add(1, Ordering::Relaxed) << 8);
+    request.extensions_mut().insert(Peer::Tcp(SocketAddr::from((address, 50_000))));
+
+    let service = service().lock().unwrap_or_else(PoisonError::into_inner);
+    service.runtime.block_on(async {
+        let answer = service.public.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        assert!(!status.is_server_error(), "{status} at {path}");
+        let header = |name| headers.get(name).map_or("", |value: &HeaderValue| value.to_str().unwrap());
+        let location = header(header::LOCATION);
+        let is_ours = location.starts_with('/') && !location.starts_with("//");
+        let is_the_clients = location.strip_prefix(CALLBACK).is_some_and(|rest| rest.starts_with('?'));
+        assert!(location.is_empty() || is_ours || is_the_clients, "to {location}");
+        assert!(!location.contains("code="), "nobody is signed in");
+        assert!(headers.contains_key(header::CONTENT_SECURITY_POLICY));
+        assert_eq!(header(header::CACHE_CONTROL), "no-store");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(!String::from_utf8_lossy(&body).contains(MARK), "a page repeats markup");
     });
 }

@@ -98,5 +98,9 @@ targets!(
     refresh_token,
     opaque_token,
     jwt,
-    endpoint
+    endpoint,
+    page,
+    authorization,
+    redirect,
+    passkey
 );

@@ -1,4 +1,4 @@
-//! QR codes as pictures in a page.
+//! QR codes as pictures, in a page and in a terminal.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ const QUIET: usize = 4;
 /// name of its own: the page around it says in the reader's language what it is. `None` for a text
 /// that is too long for one.
 pub fn svg(text: &str) -> Option<String> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
+    let code = code(text)?;
     let width = code.width();
     let size = width + 2 * QUIET;
     let mut path = String::new();
@@ -27,9 +27,36 @@ pub fn svg(text: &str) -> Option<String> {
         }
     }
     Some(format!(
-        "<svg class=\"qr\" role=\"img\" aria-label=\"QR\" viewBox=\"0 0 {size} {size}\" shape-rendering=\"crispEdges\">\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"qr\" role=\"img\" aria-label=\"QR\" viewBox=\"0 0 {size} {size}\" shape-rendering=\"crispEdges\">\
          <path fill=\"#fff\" d=\"M0 0h{size}v{size}H0z\"/><path fill=\"#000\" d=\"{path}\"/></svg>"
     ))
+}
+
+/// The same for a terminal, two rows of modules to a line. The colours are set, since a terminal's
+/// own may be the other way round.
+pub fn lines(text: &str) -> Option<String> {
+    let code = code(text)?;
+    let size = code.width() + 2 * QUIET;
+    let is_dark = |x: usize, y: usize| {
+        let inside = |at: usize| at.checked_sub(QUIET).filter(|at| *at < code.width());
+        matches!((inside(x), inside(y)), (Some(x), Some(y)) if code[(x, y)] == Color::Dark)
+    };
+    let mut lines = String::new();
+    for y in (0..size).step_by(2) {
+        lines.push_str("\x1b[38;5;16;48;5;231m");
+        lines.extend((0..size).map(|x| match (is_dark(x, y), is_dark(x, y + 1)) {
+            (false, false) => ' ',
+            (true, false) => '▀',
+            (false, true) => '▄',
+            (true, true) => '█',
+        }));
+        lines.push_str("\x1b[0m\n");
+    }
+    Some(lines)
+}
+
+fn code(text: &str) -> Option<QrCode> {
+    QrCode::with_error_correction_level(text, EcLevel::M).ok()
 }
 
 #[cfg(test)]
@@ -43,6 +70,22 @@ mod tests {
         assert!(!picture.contains("GEZD") && !picture.contains("style="));
         assert_eq!(svg(&"x".repeat(5000)), None);
     }
+
+    #[test]
+    fn a_terminal_shows_what_a_page_shows() {
+        let text = "https://login.example/device?user_code=WDJB-MJHT";
+        let shown = lines(text).unwrap();
+        let mut rows = Vec::new();
+        for line in shown.lines() {
+            let line = line.strip_prefix("\x1b[38;5;16;48;5;231m").unwrap().strip_suffix("\x1b[0m").unwrap();
+            rows.push(line.chars().map(|c| matches!(c, '▀' | '█')).collect());
+            rows.push(line.chars().map(|c| matches!(c, '▄' | '█')).collect());
+        }
+        // A code has an odd number of rows.
+        assert!(rows.pop().is_some_and(|last: Vec<bool>| last.iter().all(|dark| !dark)));
+        assert_eq!(rows, modules(&svg(text).unwrap()));
+    }
+
     /// The picture as rows of modules, read back from its path.
     fn modules(picture: &str) -> Vec<Vec<bool>> {
         let size =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign_wire::{AccessClaims, AccessToken, Audience, Scope};
+use countersign_wire::{AccessClaims, AccessToken, Audience, REVOCATIONS_SCOPE, Scope};
 
 use super::{FlowError, FlowResult};
 use crate::app::App;
@@ -84,8 +84,9 @@ fn claims(
     now: Timestamp,
     lifetime: Duration,
 ) -> AccessClaims {
-    // With `openid` the token is for userinfo as well, which is the issuer's own API.
-    if scope.contains(super::id_tokens::OPENID) && !audience.is_empty() {
+    // With these the token is for userinfo, or for the feed, as well: they are the issuer's own APIs.
+    let is_for_us = scope.contains(super::id_tokens::OPENID) || scope.contains(REVOCATIONS_SCOPE);
+    if is_for_us && !audience.is_empty() {
         audience.push(app.policy.issuer.clone());
     }
     let aud = match audience.len() {

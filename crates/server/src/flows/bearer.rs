@@ -1,8 +1,9 @@
 //! What an API does with a bearer token (RFC 6750), for our own APIs.
 
-use countersign_wire::{AccessClaims, ErrorBody, ErrorCode};
+use countersign_wire::{AccessClaims, ErrorBody, ErrorCode, Scope};
 
 use super::FlowResult;
+use super::browser::ACR_VALUES;
 use super::tokens::{self, Token};
 use crate::app::App;
 use crate::store::LivenessQuery;
@@ -29,6 +30,25 @@ pub enum BearerRefusal {
     Revoked,
     /// Without the scope wanted.
     Scope,
+    /// Of a user without the role wanted.
+    Role,
+    /// Of a user who did not authenticate so well, or so lately (RFC 9470).
+    Authentication,
+}
+
+/// What an API wants of a token, besides that it is good.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// The API's name.
+    pub audience: String,
+    /// Every one of these.
+    pub scope: Scope,
+    /// The user's role.
+    pub role: Option<String>,
+    /// How well the user authenticated.
+    pub acr: Option<String>,
+    /// How many seconds ago at most.
+    pub max_age: Option<u64>,
 }
 
 /// Checks a token as an API must: authentic, unexpired, for this audience, not revoked, with the
@@ -41,6 +61,55 @@ pub async fn check(
     token: &str,
     audience: &str,
     scope: &str,
+    now: Timestamp,
+) -> FlowResult<Result<AccessClaims, BearerRefusal>> {
+    Ok(check_audience(app, token, audience, now).await?.and_then(|claims| {
+        match claims.scope.contains(scope) {
+            true => Ok(claims),
+            false => Err(BearerRefusal::Scope),
+        }
+    }))
+}
+
+/// The same, for an API that wants more. What a new token would not change is said first.
+///
+/// # Errors
+/// The store's silence; a refusal is the inner `Err`.
+pub async fn check_all(
+    app: &App,
+    token: &str,
+    wanted: &Wanted,
+    now: Timestamp,
+) -> FlowResult<Result<AccessClaims, BearerRefusal>> {
+    let claims = match check_audience(app, token, &wanted.audience, now).await? {
+        Ok(claims) => claims,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if !wanted.scope.is_subset(&claims.scope) {
+        return Ok(Err(BearerRefusal::Scope));
+    }
+    if wanted.role.as_ref().is_some_and(|role| !claims.roles.contains(role)) {
+        return Ok(Err(BearerRefusal::Role));
+    }
+    let is_recent = |most: u64| claims.auth_time.is_some_and(|at| now.seconds().saturating_sub(at) <= most);
+    let is_weak = wanted.acr.as_deref().is_some_and(|acr| !satisfies(claims.acr.as_deref(), acr));
+    if is_weak || wanted.max_age.is_some_and(|most| !is_recent(most)) {
+        return Ok(Err(BearerRefusal::Authentication));
+    }
+    Ok(Ok(claims))
+}
+
+/// Whether an authentication was as good as is wanted, or better. Values that are not ours are
+/// compared as text.
+fn satisfies(acr: Option<&str>, wanted: &str) -> bool {
+    let level = |acr: &str| ACR_VALUES.iter().position(|known| *known == acr);
+    acr.is_some_and(|acr| acr == wanted || level(wanted).is_some_and(|wanted| level(acr) > Some(wanted)))
+}
+
+async fn check_audience(
+    app: &App,
+    token: &str,
+    audience: &str,
     now: Timestamp,
 ) -> FlowResult<Result<AccessClaims, BearerRefusal>> {
     if token.starts_with("rft_") {
@@ -68,9 +137,6 @@ pub async fn check(
     if !liveness.live {
         return Ok(Err(BearerRefusal::Revoked));
     }
-    if !claims.scope.contains(scope) {
-        return Ok(Err(BearerRefusal::Scope));
-    }
     Ok(Ok(*claims))
 }
 
@@ -94,6 +160,25 @@ pub fn answer(refusal: &BearerRefusal) -> (u16, Option<ErrorBody>) {
         BearerRefusal::Audience => (401, ErrorCode::InvalidToken, "the access token is for another API"),
         BearerRefusal::Revoked => (401, ErrorCode::InvalidToken, "the access token was revoked"),
         BearerRefusal::Scope => (403, ErrorCode::InsufficientScope, "the access token lacks the scope"),
+        BearerRefusal::Role => (403, ErrorCode::InsufficientScope, "the user lacks the role"),
+        BearerRefusal::Authentication => (
+            401,
+            ErrorCode::InsufficientUserAuthentication,
+            "the person must authenticate anew, or better: ask for it with acr_values or max_age",
+        ),
     };
     (status, Some(ErrorBody { error, error_description: text.to_owned() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_better_authentication_is_good_enough() {
+        assert!(satisfies(Some("aal1"), "aal1") && satisfies(Some("aal2"), "aal1"));
+        assert!(!satisfies(Some("aal1"), "aal2") && !satisfies(None, "aal1"));
+        assert!(satisfies(Some("gold"), "gold"));
+        assert!(!satisfies(Some("gold"), "aal1") && !satisfies(Some("aal2"), "gold"));
+    }
 }

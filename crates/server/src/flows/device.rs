@@ -11,6 +11,7 @@ use super::clients::Credentials;
 use super::sessions::{self, StartRequest};
 use super::{FlowError, FlowResult, Origin, Refusal, tickets, user_code};
 use crate::app::App;
+use crate::factors::qr;
 use crate::store::{Added, Client, ClientKind, SignIn, Ticket, TicketKind};
 use crate::time::Timestamp;
 
@@ -71,6 +72,9 @@ pub async fn begin(
     if settings.kind == ClientKind::Service {
         return Err(Refusal::GrantNotAllowed.into());
     }
+    if settings.public {
+        app.strangers.admit(&origin.network, now).map_err(|wait| Refusal::TooMany(wait.0))?;
+    }
     let scope = match scope {
         None => settings.scope.clone(),
         Some(asked) if asked.is_subset(&settings.scope) => asked,
@@ -104,9 +108,28 @@ pub async fn begin(
     Err(FlowError::Internal("no user code is free"))
 }
 
-/// A code that a person typed, as the device shows it; unchanged when it cannot be one.
-pub fn as_shown(typed: &str) -> String {
-    user_code::normalise(typed).map_or_else(|| typed.to_owned(), |code| user_code::display(&code))
+/// A code that a person typed, as the device shows it; `None` when it cannot be one.
+pub fn shown(typed: &str) -> Option<String> {
+    user_code::normalise(typed).map(|code| user_code::display(&code))
+}
+
+/// How a picture is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drawn {
+    /// As SVG.
+    Svg,
+    /// As lines of text for a terminal.
+    Lines,
+}
+
+/// The address with a code in it as a picture, for the device to show (RFC 8628 section 3.3.1).
+/// Whether there is such a code is not looked at; `None` when there cannot be.
+pub fn picture(app: &App, typed: &str, drawn: Drawn) -> Option<String> {
+    let address = format!("{}/device?user_code={}", app.policy.issuer, shown(typed)?);
+    match drawn {
+        Drawn::Svg => qr::svg(&address),
+        Drawn::Lines => qr::lines(&address),
+    }
 }
 
 /// The request of a code that a person typed, while it waits for a decision.

@@ -143,18 +143,27 @@ fn ending(entry: &RevocationEntry) -> Event {
 
 /// What closed a session, in the order in which a refresh asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub enum State {
+    /// Nothing did.
     Live,
+    /// It was ended by itself.
     Row(crate::store::Ended),
+    /// Its client is disabled, or was removed.
     ClientGone,
+    /// Its user is disabled.
     UserGone,
+    /// Everything of its user was ended.
     StampMoved,
+    /// Everything of its client, its tenant or the service was ended.
     Cut,
+    /// It reached its longest lifetime.
     Expired,
+    /// It was not refreshed in time.
     Idle,
 }
 
-fn state(standing: &Standing, now: Timestamp) -> State {
+/// What closed a session.
+pub fn state(standing: &Standing, now: Timestamp) -> State {
     let Standing { session, gates, .. } = standing;
     match () {
         () if session.ended.is_some() => session.ended.map_or(State::Live, State::Row),

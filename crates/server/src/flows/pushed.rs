@@ -25,9 +25,13 @@ pub async fn push(
     app: &App,
     credentials: &Credentials,
     parameters: &Parameters,
+    network: &str,
     now: Timestamp,
 ) -> FlowResult<RequestUri> {
     let client = app.clients.authenticate_enabled(credentials, now).await?;
+    if client.settings().public {
+        app.strangers.admit(network, now).map_err(|wait| Refusal::TooMany(wait.0))?;
+    }
     if parameters.get("request_uri").is_some() {
         // Section 2.1.
         return Err(Refusal::invalid_request("request_uri must not be in a pushed request").into());
@@ -45,6 +49,11 @@ pub async fn push(
     let asked = resolved.with(&client, request);
     tickets::add(app, TicketKind::PushedRequest, &secret, &asked, (LIFETIME, LIFETIME), now).await?;
     Ok(RequestUri::new(format!("{PREFIX}{secret}")))
+}
+
+/// Whether a `request_uri` is one of ours.
+pub(super) fn is_handle(request_uri: &str) -> bool {
+    request_uri.starts_with(PREFIX)
 }
 
 /// The request of a handle, once, for the client that pushed it (sections 4 and 7.3).

@@ -6,7 +6,7 @@
 const LOOPBACK: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 
 /// Whether what was sent is what was registered.
-pub(super) fn matches(registered: &str, sent: &str) -> bool {
+pub fn matches(registered: &str, sent: &str) -> bool {
     if registered == sent {
         return true;
     }

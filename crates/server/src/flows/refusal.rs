@@ -1,6 +1,8 @@
 //! Every reason to say no, in one list. The reasons are rich and private: logs and tests name
 //! them, `http/error.rs` folds them into the few codes that a client sees.
 
+use std::time::Duration;
+
 use countersign_wire::{ErrorBody, ErrorCode};
 
 use crate::store::{Reason, StoreError};
@@ -25,6 +27,8 @@ pub enum Refusal {
     ClientDisabled,
     /// The client may not use this grant (RFC 6749 section 5.2).
     GrantNotAllowed,
+    /// Too much was begun from this network (RFC 9126 section 2.3).
+    TooMany(Duration),
 
     /// An access token where a refresh token belongs.
     AccessTokenAsRefreshToken,

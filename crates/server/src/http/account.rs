@@ -5,25 +5,27 @@ mod factors;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use countersign_wire::{BrowserSessionId, ClientId, Password, SessionId};
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 pub(super) use self::factors::{
     add_passkey, add_totp, new_recovery_codes, remove_passkey, remove_totp, show_totp, submit_totp,
 };
 use super::Public;
-use super::browser::{Submission, Visit, give_session, take_session};
+use super::browser::{Submission, Visit, give_session, see_other, take_session};
 use super::consent::lines;
+use crate::flows::FlowResult;
 use crate::flows::account::{self, Account as Facts};
 use crate::flows::browser::BrowserStanding;
 use crate::flows::enrol::{self, PasswordChanged};
-use crate::flows::{FlowResult, authorize};
+use crate::flows::explain::{self, State as Closed};
 use crate::pages::{
-    self, Account, AccountActions, ApplicationRow, BrowserRow, EndedRow, Flash, Notice, PasskeyPrompt,
+    self, Account, AccountActions, ApplicationRow, BrowserRow, EndedRow, Flash, Lang, Notice, PasskeyPrompt,
     PasskeyRow, PasswordProblem, PermissionRow,
 };
 use crate::store::{BrowserSession, Factor, FactorKind, Reason, Standing};
+use crate::time::Timestamp;
 
 /// `GET /account`.
 pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) -> Response {
@@ -31,9 +33,17 @@ pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) ->
         Ok(visit) => visit,
         Err(page) => return page,
     };
-    let Some(standing) = visit.standing.clone() else { return to_sign_in(&public, &visit).await };
+    let Some(standing) = visit.standing.clone() else { return visit.to_sign_in(&public, "/account").await };
     let notice = visit.parameter("done").and_then(notice);
     page(&public, &visit, &standing, notice, None, StatusCode::OK).await
+}
+
+/// Where only forms lead: whoever loads such a page again, or comes back to it, is on the account page.
+pub(super) async fn back(State(public): State<Arc<Public>>, method: Method) -> Response {
+    match method {
+        Method::GET => see_other(&format!("{}/account", public.links.base)),
+        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+    }
 }
 
 /// `POST /account/browsers/end`.
@@ -131,20 +141,12 @@ pub(super) async fn change_password(State(public): State<Arc<Public>>, request: 
 async fn own(public: &Arc<Public>, request: Request) -> Result<(Submission, BrowserStanding), Response> {
     let submission = Submission::read(public, request).await?;
     let Some(standing) = submission.visit.standing.clone() else {
-        return Err(to_sign_in(public, &submission.visit).await);
+        return Err(submission.visit.to_sign_in(public, "/account").await);
     };
     if !submission.is_genuine {
         return Err(submission.visit.see_other(public, "/account?done=gone"));
     }
     Ok((submission, standing))
-}
-
-/// To the sign-in page, and back here.
-async fn to_sign_in(public: &Public, visit: &Visit) -> Response {
-    match authorize::begin_page(&public.app, "/account", None, &visit.binding(), visit.now).await {
-        Ok(secret) => visit.see_other(public, &format!("/signin?i={}", secret.expose())),
-        Err(error) => visit.failed(public, &error),
-    }
 }
 
 /// After a change that ended everything: this browser goes on with a new cookie.
@@ -228,7 +230,11 @@ async fn view(
         flash,
         username: standing.user.username.clone(),
         browsers,
-        applications: sessions.iter().chain(&ended).map(application_row).collect(),
+        applications: sessions
+            .iter()
+            .chain(&ended)
+            .map(|row| application_row(row, lang, visit.now))
+            .collect(),
         password_min: enrol::MIN_CHARS,
         password_problem,
         totp_since: of_kind(FactorKind::Totp).next().map(|factor| factor.created_at),
@@ -261,8 +267,9 @@ pub(super) fn browser_row(session: &BrowserSession, this: Option<&BrowserStandin
     }
 }
 
-fn application_row((client, standing): &(String, Standing)) -> ApplicationRow {
+fn application_row((client, standing): &(String, Standing), lang: Lang, now: Timestamp) -> ApplicationRow {
     let session = &standing.session;
+    let state = explain::state(standing, now);
     ApplicationRow {
         id: session.id.to_string(),
         client: client.clone(),
@@ -274,13 +281,17 @@ fn application_row((client, standing): &(String, Standing)) -> ApplicationRow {
         first_seen: session.created_at,
         last_seen: session.rotated_at,
         scopes: session.scope.iter().map(str::to_owned).collect(),
-        ended: session.ended.map(|ended| EndedRow {
-            why: ended.reason.sentence().to_owned(),
-            at: ended.at,
-            alarming: matches!(
-                ended.reason,
-                Reason::Reuse | Reason::Lockstep | Reason::CodeReplay | Reason::Leaked
-            ),
+        ended: lang.why_ended(state).map(|why| EndedRow {
+            why: why.to_owned(),
+            at: match state {
+                Closed::Row(ended) => Some(ended.at),
+                Closed::Expired => Some(session.expires_at),
+                Closed::Idle => Some(session.idle_expires_at),
+                _ => None,
+            },
+            alarming: session.ended.is_some_and(|ended| {
+                matches!(ended.reason, Reason::Reuse | Reason::Lockstep | Reason::CodeReplay | Reason::Leaked)
+            }),
         }),
     }
 }

@@ -8,7 +8,7 @@ use countersign_wire::{BrowserSecret, ResponseMode};
 use http::{Method, StatusCode};
 
 use super::Public;
-use super::browser::{Visit, page, see_other};
+use super::browser::{Visit, is_form, page, see_other};
 use super::form;
 use crate::flows::FlowResult;
 use crate::flows::authorize::{self, Answer, Step, Todo, Unanswerable};
@@ -21,11 +21,17 @@ pub(super) async fn authorize(State(public): State<Arc<Public>>, request: Reques
         Ok(visit) => visit,
         Err(page) => return page,
     };
+    if let Some(page) = visit.too_many(&public) {
+        return page;
+    }
     if parts.method != Method::POST {
         let binding = visit.binding();
         let pairs = visit.query.clone();
         let begun = authorize::begin(&public.app, pairs, visit.standing.as_ref(), &binding, visit.now);
         return respond(&public, &visit, begun.await);
+    }
+    if !is_form(&parts.headers) {
+        return visit.fault(&public, StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest);
     }
     let bytes = match super::body::read(body, &public.limits).await {
         Ok(bytes) => bytes,

@@ -1,16 +1,18 @@
 //! What a person's browser brings and gets: cookies, the token that each form carries, and the
 //! headers of a page.
 
+use std::sync::Arc;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_wire::{BrowserSecret, Parameters};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::body as request_body;
 use super::error::OAuthError;
@@ -19,7 +21,7 @@ use super::peer::Peer;
 use super::request::origin;
 use super::{Links, Public};
 use crate::flows::browser::{self, BrowserStanding};
-use crate::flows::{FlowError, Origin};
+use crate::flows::{FlowError, Origin, authorize, operator};
 use crate::pages::{self, Chrome, ErrorPage, Fault, Lang};
 use crate::telemetry::RequestId;
 use crate::time::Timestamp;
@@ -43,8 +45,11 @@ pub(super) struct Visit {
     accept_language: Option<String>,
     /// The cookie that forms and sign-ins are bound to.
     binding: BrowserSecret,
-    /// Whether the browser has that cookie already.
+    /// Whether the browser did not send that cookie.
     binding_is_new: bool,
+    /// Whether it may be given one. A form of another site comes without our cookies (SameSite): a new
+    /// one would take the place of one that is there, with the forms and sign-ins that hang on it.
+    may_bind: bool,
     /// The session's cookie, good or not.
     session: Option<BrowserSecret>,
     /// Whether the browser says that the request comes from a page of ours.
@@ -87,6 +92,7 @@ impl Visit {
         let query = request.uri.query().unwrap_or_default();
         let query = form::parse_pairs(query.as_bytes())
             .map_err(|_| fault(&chrome, &request_id, StatusCode::BAD_REQUEST, Fault::BadRequest))?;
+        let is_own = is_own(headers, &public.links.origin);
         Ok(Self {
             now,
             request_id,
@@ -97,7 +103,8 @@ impl Visit {
             binding_is_new: known.is_none(),
             binding: known.unwrap_or_else(|| BrowserSecret::new(fresh())),
             session,
-            is_own: is_own(headers, &public.links.origin),
+            may_bind: is_own || request.method == Method::GET,
+            is_own,
         })
     }
 
@@ -126,8 +133,11 @@ impl Visit {
 
     /// What every page is made with.
     pub(super) fn chrome(&self, public: &Public, ui_locales: Option<&str>) -> Chrome {
-        let signed_in_as = self.standing.as_ref().map(|standing| standing.user.username.clone());
-        public.chrome(Lang::negotiate(ui_locales, self.accept_language.as_deref()), signed_in_as)
+        let user = self.standing.as_ref().map(|standing| &standing.user);
+        let lang = Lang::negotiate(ui_locales, self.accept_language.as_deref());
+        let chrome = public.chrome(lang, user.map(|user| user.username.clone()));
+        let is_operator = user.is_some_and(operator::may);
+        Chrome { console_url: is_operator.then(|| format!("{}/console", public.links.base)), ..chrome }
     }
 
     /// An error page for this browser.
@@ -167,9 +177,32 @@ impl Visit {
         self.with_binding(public, see_other(&format!("{}{path}", public.links.base)))
     }
 
+    /// A page for who begins too much; `None` for who is signed in, or does not.
+    pub(super) fn too_many(&self, public: &Public) -> Option<Response> {
+        if self.standing.is_some() {
+            return None;
+        }
+        let wait = public.app.strangers.admit(&self.origin.network, self.now).err()?.0;
+        let mut response = self.fault(public, StatusCode::TOO_MANY_REQUESTS, Fault::TooMany);
+        let seconds = wait.as_secs().saturating_add(1);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        Some(response)
+    }
+
+    /// Sends the browser to the sign-in page, and then to a page of ours.
+    pub(super) async fn to_sign_in(&self, public: &Public, path: &str) -> Response {
+        if let Some(page) = self.too_many(public) {
+            return page;
+        }
+        match authorize::begin_page(&public.app, path, None, &self.binding(), self.now).await {
+            Ok(secret) => self.see_other(public, &format!("/signin?i={}", secret.expose())),
+            Err(error) => self.failed(public, &error),
+        }
+    }
+
     /// Gives the browser the cookie that its forms are bound to, when it has none.
     pub(super) fn with_binding(&self, public: &Public, mut response: Response) -> Response {
-        if self.binding_is_new {
+        if self.binding_is_new && self.may_bind {
             set_cookie(&mut response, public.links.binding_cookie(), &self.binding, None, &public.links);
         }
         response
@@ -184,11 +217,7 @@ impl Submission {
     pub(super) async fn read(public: &Public, request: Request<Body>) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let visit = Visit::read(public, &parts).await?;
-        let is_form = text(&parts.headers, header::CONTENT_TYPE).is_some_and(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        });
-        if !is_form {
+        if !is_form(&parts.headers) {
             return Err(visit.fault(public, StatusCode::UNSUPPORTED_MEDIA_TYPE, Fault::BadRequest));
         }
         let bytes = request_body::read(body, &public.limits)
@@ -204,13 +233,35 @@ impl Submission {
     }
 }
 
+/// Where no route leads: a page for people who mistyped an address, nothing for programs.
+pub(super) async fn nothing_here(State(public): State<Arc<Public>>, request: Request) -> Response {
+    let parts = request.into_parts().0;
+    let is_person = text(&parts.headers, header::ACCEPT).is_some_and(|accept| accept.contains("text/html"));
+    if !(is_person && parts.method == Method::GET) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    match Visit::read(&public, &parts).await {
+        Ok(visit) => visit.fault(&public, StatusCode::NOT_FOUND, Fault::NotFound),
+        Err(page) => page,
+    }
+}
+
+/// Whether a body is a form, by what is said of it.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    text(headers, header::CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}
+
 /// Whether a browser that says where a request comes from says that it is a page of ours. The
-/// origin of a form is `null` under our own referrer policy (Fetch section 3.2), so that the newer
-/// header counts first; without either the token of the form decides alone.
+/// origin of a form is `null` under our own referrer policy (Fetch section 3.2), and browsers that
+/// say no more than that are still in use (Safari before 16.4): so the newer header counts first, and
+/// where neither says anything the token of the form decides alone.
 fn is_own(headers: &HeaderMap, own: &str) -> bool {
     match text(headers, http::HeaderName::from_static("sec-fetch-site")) {
         Some(site) => site == "same-origin",
-        None => text(headers, header::ORIGIN).is_none_or(|origin| origin == own),
+        None => text(headers, header::ORIGIN).is_none_or(|origin| origin == own || origin == "null"),
     }
 }
 
@@ -241,11 +292,13 @@ pub(super) fn page(
     response
 }
 
-/// The source expression of a redirect URI: its origin, or its scheme when it has none.
+/// The source expression of a redirect URI: its origin; or its scheme when it has none, or one that
+/// the grammar of sources has no words for (CSP section 2.3.1: a host is not an IPv6 address).
 fn form_target(uri: &str) -> Option<String> {
     let url = url::Url::parse(uri).ok()?;
     let origin = url.origin();
-    Some(if origin.is_tuple() { origin.ascii_serialization() } else { format!("{}:", url.scheme()) })
+    let has_words = origin.is_tuple() && !matches!(url.host(), Some(url::Host::Ipv6(_)));
+    Some(if has_words { origin.ascii_serialization() } else { format!("{}:", url.scheme()) })
 }
 
 /// 303, so that a form is not sent again (OAuth 2.1 section 7.5.3).
@@ -388,7 +441,8 @@ mod tests {
         assert!(!is(&[("sec-fetch-site", "same-site")]));
         assert!(is(&[("origin", "https://login.example")]));
         assert!(!is(&[("origin", "https://evil.example")]));
-        assert!(!is(&[("origin", "null")]));
+        assert!(is(&[("origin", "null")]));
+        assert!(!is(&[("sec-fetch-site", "cross-site"), ("origin", "null")]));
         assert!(is(&[]));
     }
 
@@ -396,6 +450,7 @@ mod tests {
     fn a_form_leads_to_an_origin_or_a_scheme() {
         assert_eq!(form_target("https://app.example/cb?x=1").as_deref(), Some("https://app.example"));
         assert_eq!(form_target("http://127.0.0.1:5000/cb").as_deref(), Some("http://127.0.0.1:5000"));
+        assert_eq!(form_target("http://[::1]:5000/cb").as_deref(), Some("http:"));
         assert_eq!(form_target("com.example.app:/cb").as_deref(), Some("com.example.app:"));
     }
 }

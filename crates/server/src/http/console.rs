@@ -4,6 +4,7 @@
 mod clients;
 mod events;
 mod keys;
+mod now;
 mod part;
 mod revoke;
 mod sessions;
@@ -20,6 +21,7 @@ use http::uri::PathAndQuery;
 pub(super) use self::clients::{disable_client, enable_client, show_client, show_clients};
 pub(super) use self::events::show_events;
 pub(super) use self::keys::{rotate_keys, show_keys};
+pub(super) use self::now::show_now;
 pub(super) use self::revoke::{revoke, show_revoke};
 pub(super) use self::sessions::{show_session, show_sessions};
 pub(super) use self::users::{disable_user, enable_user, show_user, show_users, sign_user_out};
@@ -72,13 +74,7 @@ impl Desk {
         match visit.standing.clone() {
             Some(standing) if operator::may(&standing.user) => Ok(Self { public, visit, standing }),
             Some(_) => Err(visit.fault(&public, StatusCode::FORBIDDEN, Fault::NotAllowed)),
-            None => {
-                let begun = authorize::begin_page(&public.app, back, None, &visit.binding(), visit.now).await;
-                Err(match begun {
-                    Ok(secret) => visit.see_other(&public, &format!("/signin?i={}", secret.expose())),
-                    Err(error) => visit.failed(&public, &error),
-                })
-            }
+            None => Err(visit.to_sign_in(&public, back).await),
         }
     }
 
@@ -126,6 +122,7 @@ impl Desk {
             clients: self.at("clients"),
             sessions: self.at("sessions"),
             events: self.at("events"),
+            now: self.at("now"),
             keys: self.at("keys"),
             revoke: self.at("revoke"),
         }

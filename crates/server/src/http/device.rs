@@ -7,15 +7,17 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use countersign_wire::{DeviceCode, ErrorBody, ErrorCode, Scope, UserCode};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::Public;
 use super::browser::{Submission, Visit};
 use super::consent::lines;
 use super::error::OAuthError;
+use super::form;
 use super::request::{self, Accepts};
-use crate::flows::{Refusal, account, authorize, device};
+use crate::flows::device::{self, Drawn};
+use crate::flows::{Refusal, account};
 use crate::pages::{self, DeviceConfirm, DeviceDone, DeviceProblem, Fault};
 
 /// Section 3.2.
@@ -72,22 +74,41 @@ pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) ->
         Ok(visit) => visit,
         Err(page) => return page,
     };
-    let typed: String = visit
-        .parameter("user_code")
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(16)
-        .collect();
+    let typed = visit.parameter("user_code").unwrap_or_default();
     if visit.standing.is_none() {
-        let path = if typed.is_empty() { "/device".to_owned() } else { format!("/device?user_code={typed}") };
-        let begun = authorize::begin_page(&public.app, &path, None, &visit.binding(), visit.now).await;
-        return match begun {
-            Ok(secret) => visit.see_other(&public, &format!("/signin?i={}", secret.expose())),
-            Err(error) => visit.failed(&public, &error),
-        };
+        return to_sign_in(&public, &visit, typed).await;
     }
-    form(&public, &visit, typed, None)
+    page(&public, &visit, plain(typed), None)
+}
+
+/// To the sign-in page, and back here with the code.
+async fn to_sign_in(public: &Public, visit: &Visit, typed: &str) -> Response {
+    let typed = plain(typed);
+    let path = if typed.is_empty() { "/device".to_owned() } else { format!("/device?user_code={typed}") };
+    visit.to_sign_in(public, &path).await
+}
+
+/// What can be of a code.
+fn plain(typed: &str) -> String {
+    typed.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(16).collect()
+}
+
+/// `GET /device/qr`: what a device shows to a camera, as SVG, or as lines for a terminal.
+pub(super) async fn picture(State(public): State<Arc<Public>>, request: Request) -> Response {
+    let pairs = form::parse_pairs(request.uri().query().unwrap_or_default().as_bytes()).unwrap_or_default();
+    let [(name, typed)] = pairs.as_slice() else { return StatusCode::NOT_FOUND.into_response() };
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let wants_lines = accept.is_some_and(|a| a.split([',', ';']).any(|one| one.trim() == "text/plain"));
+    let (drawn, kind) = match wants_lines {
+        true => (Drawn::Lines, "text/plain; charset=utf-8"),
+        false => (Drawn::Svg, "image/svg+xml"),
+    };
+    let picture = device::picture(&public.app, typed, drawn).filter(|_| name == "user_code");
+    let Some(picture) = picture else { return StatusCode::NOT_FOUND.into_response() };
+    // The page that shows it is the device's, elsewhere.
+    let policy = HeaderName::from_static("cross-origin-resource-policy");
+    ([(header::CONTENT_TYPE, kind), (header::VARY, "accept"), (policy, "cross-origin")], picture)
+        .into_response()
 }
 
 /// `POST /device`: the code, and then the decision.
@@ -97,11 +118,13 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
         Err(page) => return page,
     };
     let typed: String = fields.get("user_code").unwrap_or_default().chars().take(32).collect();
-    let Some(standing) = visit.standing.as_ref().filter(|_| is_genuine) else {
-        return visit.see_other(&public, "/device");
-    };
+    let Some(standing) = visit.standing.as_ref() else { return to_sign_in(&public, &visit, &typed).await };
+    if !is_genuine {
+        let typed = device::shown(&typed).unwrap_or(typed);
+        return page(&public, &visit, typed, Some(DeviceProblem::OldForm));
+    }
     if public.app.user_codes.check(&visit.origin.network, visit.now).is_err() {
-        return form(&public, &visit, typed, Some(DeviceProblem::TooMany));
+        return page(&public, &visit, typed, Some(DeviceProblem::TooMany));
     }
     let found = match device::find(&public.app, &typed, visit.now).await {
         Ok(found) => found,
@@ -109,7 +132,7 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
     };
     let Some((client, _, request)) = found else {
         public.app.user_codes.failed(&visit.origin.network, visit.now);
-        return form(&public, &visit, typed, Some(DeviceProblem::Unknown));
+        return page(&public, &visit, typed, Some(DeviceProblem::Unknown));
     };
     let name = match account::client_name(&public.app, &client.id).await {
         Ok(name) => name,
@@ -124,7 +147,7 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
                 action: format!("{}/device", public.links.base),
                 csrf: visit.csrf(),
                 client: name,
-                user_code: device::as_shown(&typed),
+                user_code: device::shown(&typed).unwrap_or(typed),
                 place: Some(request.network.clone()).filter(|network| !network.is_empty()),
                 scopes: lines(chrome.lang, &request.scope, None),
             };
@@ -136,7 +159,7 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
             let view = DeviceDone { allowed: allow, client: name };
             visit.page(&public, StatusCode::OK, pages::device_done(&visit.chrome(&public, None), &view))
         }
-        Ok(false) => form(&public, &visit, typed, Some(DeviceProblem::Used)),
+        Ok(false) => page(&public, &visit, typed, Some(DeviceProblem::Used)),
         Err(error) => match error {
             crate::flows::FlowError::Refused(_) => {
                 visit.fault(&public, StatusCode::FORBIDDEN, Fault::NotAllowed)
@@ -146,7 +169,7 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
     }
 }
 
-fn form(public: &Public, visit: &Visit, user_code: String, problem: Option<DeviceProblem>) -> Response {
+fn page(public: &Public, visit: &Visit, user_code: String, problem: Option<DeviceProblem>) -> Response {
     let view = pages::Device {
         action: format!("{}/device", public.links.base),
         csrf: visit.csrf(),

@@ -69,6 +69,9 @@ impl OAuthError {
             let challenge = HeaderValue::from_static("Basic realm=\"countersign\", charset=\"UTF-8\"");
             error.headers.push((header::WWW_AUTHENTICATE, challenge));
         }
+        if let Refusal::TooMany(wait) = refusal {
+            error.headers.push((header::RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1))));
+        }
         error
     }
 
@@ -122,6 +125,12 @@ pub fn answer(refusal: &Refusal) -> (StatusCode, ErrorCode, String) {
         Refusal::GrantNotAllowed => {
             (bad, C::UnauthorizedClient, "the client is not registered for this grant type")
         }
+
+        Refusal::TooMany(_) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            C::TemporarilyUnavailable,
+            "too many requests from this network; wait as long as Retry-After says",
+        ),
 
         Refusal::AccessTokenAsRefreshToken => (
             bad,

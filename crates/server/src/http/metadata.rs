@@ -74,6 +74,7 @@ pub fn document(issuer: &str) -> ServerMetadata {
         service_documentation: at("/docs/lifetimes"),
         access_token_signing_alg_values_supported: Algorithm::ALL.to_vec(),
         countersign_lifetimes_uri: at("/docs/lifetimes.json"),
+        countersign_revocation_feed_uri: at("/revocations"),
     }
 }
 

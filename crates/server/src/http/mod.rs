@@ -11,6 +11,7 @@ mod console;
 pub mod demo;
 mod device;
 pub mod error;
+mod feed;
 pub mod form;
 mod health;
 mod introspect;
@@ -32,6 +33,7 @@ mod stream;
 mod timeline;
 mod token;
 mod userinfo;
+mod verify;
 
 use std::sync::Arc;
 
@@ -97,6 +99,8 @@ impl Public {
         Chrome {
             lang,
             brand: self.brand.clone(),
+            base: self.links.base.clone(),
+            console_url: None,
             account_url: signed_in_as.is_some().then(|| format!("{}/account", self.links.base)),
             sign_out_url: signed_in_as.is_some().then(|| format!("{}/oauth/logout", self.links.base)),
             signed_in_as,

@@ -28,7 +28,8 @@ pub(super) async fn push(State(public): State<Arc<Public>>, request: Request) ->
         Ok(request) => request,
         Err(unreadable) => return unreadable.into_response(),
     };
-    match pushed::push(&public.app, &request.credentials, &request.parameters, now).await {
+    let network = request.origin(&public).network;
+    match pushed::push(&public.app, &request.credentials, &request.parameters, &network, now).await {
         Ok(request_uri) => {
             let body = Pushed { request_uri, expires_in: pushed::LIFETIME.as_secs() };
             (StatusCode::CREATED, Json(body)).into_response()

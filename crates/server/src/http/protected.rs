@@ -32,14 +32,22 @@ pub(super) fn bearer_token<'a>(
 
 /// The answer to a token that is not good here. `scope` is what was wanted (RFC 6750 section 3).
 pub(super) fn refuse(realm: &str, scope: &str, refusal: &BearerRefusal) -> Response {
+    let hint = if scope.is_empty() { String::new() } else { format!(", scope=\"{scope}\"") };
+    refuse_with(realm, refusal, |refusal| if *refusal == BearerRefusal::Scope { hint } else { String::new() })
+}
+
+/// The same with more to say of what was wanted, as parameters of the challenge.
+pub(super) fn refuse_with(
+    realm: &str,
+    refusal: &BearerRefusal,
+    hint: impl FnOnce(&BearerRefusal) -> String,
+) -> Response {
     let (status, answer) = bearer::answer(refusal);
     let mut challenge = format!("Bearer realm=\"{realm}\"");
     if let Some(ErrorBody { error, error_description }) = &answer {
         challenge
             .push_str(&format!(", error=\"{}\", error_description=\"{error_description}\"", error.as_str()));
-        if status == 403 {
-            challenge.push_str(&format!(", scope=\"{}\"", scope));
-        }
+        challenge.push_str(&hint(refusal));
     }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
     let mut response = match answer {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use countersign_wire::AdminToken;
 use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
-    Public, account, admin, assets, authorize, consent, console, demo, device, health, introspect, leaked,
-    lifetimes, logout, metadata, par, revoke, sign_in, token, userinfo,
+    Public, account, admin, assets, authorize, browser, consent, console, demo, device, feed, health,
+    introspect, leaked, lifetimes, logout, metadata, par, revoke, sign_in, token, userinfo, verify,
 };
 use crate::app::App;
 use crate::config::Limits;
@@ -21,6 +21,8 @@ use crate::config::Limits;
 pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
     let routes = Router::new()
         .route("/oauth/introspect", post(introspect::introspection))
+        .route("/revocations", get(feed::revocations))
+        .route("/verify", any(verify::verify))
         .route("/leaked-tokens", post(leaked::report))
         .route("/docs/lifetimes", get(lifetimes::page))
         .route("/oauth/authorize", get(authorize::authorize).post(authorize::authorize))
@@ -31,16 +33,18 @@ pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
         .route("/signin", get(sign_in::show).post(sign_in::submit))
         .route("/signin/confirm", get(sign_in::show_confirm).post(sign_in::submit))
         .route("/signin/factor", get(sign_in::show_factor).post(sign_in::submit_factor))
-        .route("/signin/factor/passkey", post(sign_in::submit_factor_passkey))
-        .route("/signin/passkey", post(sign_in::submit_passkey))
+        .route("/signin/factor/passkey", get(sign_in::show_factor).post(sign_in::submit_factor_passkey))
+        .route("/signin/passkey", get(sign_in::show).post(sign_in::submit_passkey))
         .route("/consent", get(consent::show).post(consent::submit))
         .route("/device", get(device::show).post(device::submit))
+        .route("/device/qr", get(device::picture))
         .merge(account_pages())
         .merge(console_pages())
         .route("/assets/brand.css", get(assets::brand))
         .route("/assets/{name}", get(assets::asset))
         .merge(for_registered_origins(&public))
         .merge(for_every_origin())
+        .fallback(browser::nothing_here)
         .with_state(public.clone())
         .merge(health::routes(public.app.clone()));
     match demo {
@@ -64,6 +68,7 @@ fn account_pages() -> Router<Arc<Public>> {
         .route("/account/passkeys/add", post(account::add_passkey))
         .route("/account/passkeys/remove", post(account::remove_passkey))
         .route("/account/recovery-codes", post(account::new_recovery_codes))
+        .method_not_allowed_fallback(account::back)
 }
 
 /// The operator's pages.
@@ -82,6 +87,7 @@ fn console_pages() -> Router<Arc<Public>> {
         .route("/console/sessions", get(console::show_sessions))
         .route("/console/sessions/{id}", get(console::show_session))
         .route("/console/events", get(console::show_events))
+        .route("/console/now", get(console::show_now))
         .route("/console/keys", get(console::show_keys))
         .route("/console/keys/rotate", post(console::rotate_keys))
         .route("/console/revoke", get(console::show_revoke).post(console::revoke))

@@ -1,5 +1,6 @@
 //! A session's life, from what the server tells of it to what is drawn.
 
+use crate::flows::Reason;
 use crate::flows::explain::Explanation;
 use crate::pages::{PointKind, TimelinePoint};
 
@@ -28,7 +29,17 @@ pub(super) fn points(told: Explanation) -> Vec<TimelinePoint> {
             "end" => PointKind::End,
             _ => continue,
         };
-        points.push(TimelinePoint { at: moment.at, kind, detail: Some(moment.detail) });
+        points.push(TimelinePoint { at: moment.at, kind, detail: beyond(kind, moment.detail) });
     }
     points
+}
+
+/// What a detail says that the point's own sentence does not.
+fn beyond(kind: PointKind, detail: String) -> Option<String> {
+    match kind {
+        PointKind::Start => Some(detail).filter(|detail| detail != "the session began"),
+        PointKind::Rotation { .. } => detail.split_once(", from ").map(|(_, place)| place.to_owned()),
+        PointKind::Reuse { .. } => Some(detail).filter(|detail| detail != Reason::Reuse.sentence()),
+        _ => Some(detail),
+    }
 }

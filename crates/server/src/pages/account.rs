@@ -100,8 +100,8 @@ pub struct ApplicationRow {
 pub struct EndedRow {
     /// Why, in a sentence.
     pub why: String,
-    /// When.
-    pub at: Timestamp,
+    /// When, where it is known: what ended with everything else has no time of its own.
+    pub at: Option<Timestamp>,
     /// The person should look at it: a stolen token.
     pub alarming: bool,
 }

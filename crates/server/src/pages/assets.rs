@@ -42,6 +42,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     }
     vec![
         asset!("style.css", CSS),
+        asset!("back.js", SCRIPT),
         asset!("passkey.js", SCRIPT),
         asset!("form-post.js", SCRIPT),
         asset!("times.js", SCRIPT),

@@ -9,10 +9,14 @@ pub struct Chrome {
     pub lang: Lang,
     /// How the operator wants the pages to look.
     pub brand: Brand,
+    /// What stands before each path: empty, unless the issuer has a path.
+    pub base: String,
     /// The name of the person whom the browser is signed in as.
     pub signed_in_as: Option<String>,
     /// Where that name leads: the account page.
     pub account_url: Option<String>,
+    /// Where the operator's console is, for those who may see it.
+    pub console_url: Option<String>,
     /// Where the page's "Sign out" leads: a page that asks first.
     pub sign_out_url: Option<String>,
 }
@@ -166,14 +170,14 @@ pub struct PasskeyPrompt {
 }
 
 impl Chrome {
-    /// The path of an asset; empty when there is none of that name, which a test excludes.
-    pub(super) fn asset(&self, name: &str) -> &'static str {
-        assets::path(name)
+    /// The path of an asset; none of the name is excluded by a test.
+    pub(super) fn asset(&self, name: &str) -> String {
+        format!("{}{}", self.base, assets::path(name))
     }
 
     /// The brand stylesheet's address, when there is something in it.
     pub(super) fn brand_css(&self) -> Option<String> {
-        self.brand.accent.map(|accent| format!("{BRAND_CSS_PATH}?v={}", accent.digits()))
+        self.brand.accent.map(|accent| format!("{}{BRAND_CSS_PATH}?v={}", self.base, accent.digits()))
     }
 }
 

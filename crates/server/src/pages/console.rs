@@ -4,12 +4,14 @@
 //! there is one template for all lists and one for all records.
 
 mod lists;
+mod now;
 mod records;
 mod revoke;
 mod table;
 mod views;
 
 pub use lists::{client_list, event_list, key_list, session_list, user_list};
+pub use now::{NowPage, ReaderRow, now_page};
 pub use records::{ClientPage, SessionPage, UserPage, client_page, session_page, user_page};
 pub use revoke::{
     RevokeForm, RevokeKind, RevokePreview, RevokeReceipt, revoke_form, revoke_preview, revoke_receipt,
@@ -30,6 +32,8 @@ pub struct ConsoleUrls {
     pub sessions: String,
     /// The list of events.
     pub events: String,
+    /// What goes on now.
+    pub now: String,
     /// The list of keys.
     pub keys: String,
     /// Revocation.
@@ -43,17 +47,19 @@ enum Section {
     Clients,
     Sessions,
     Events,
+    Now,
     Keys,
     Revoke,
 }
 
 impl ConsoleUrls {
-    fn all(&self) -> [(Section, &str); 6] {
+    fn all(&self) -> [(Section, &str); 7] {
         [
             (Section::Users, &self.users),
             (Section::Clients, &self.clients),
             (Section::Sessions, &self.sessions),
             (Section::Events, &self.events),
+            (Section::Now, &self.now),
             (Section::Keys, &self.keys),
             (Section::Revoke, &self.revoke),
         ]
@@ -67,6 +73,7 @@ impl Section {
             Self::Clients => t.console.clients,
             Self::Sessions => t.console.sessions,
             Self::Events => t.console.events,
+            Self::Now => t.console.now,
             Self::Keys => t.console.keys,
             Self::Revoke => t.console.revoke,
         }

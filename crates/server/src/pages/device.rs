@@ -20,8 +20,8 @@ pub struct Device {
 pub enum DeviceProblem {
     /// No device waits with this code.
     Unknown,
-    /// It waited too long.
-    Expired,
+    /// The form was of before a sign-in, or not of this browser.
+    OldForm,
     /// It was answered already.
     Used,
     /// Too many attempts.

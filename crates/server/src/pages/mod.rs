@@ -51,9 +51,10 @@ pub use chrome::{Accent, BRAND_CSS_PATH, Brand, Chrome, Flash, FlashKind, Link, 
 pub use consent::{Consent, ScopeLine, consent};
 pub use console::{
     ClientList, ClientPage, ClientRow, ConsoleAction, ConsoleUrls, EventList, EventRow, Filter, FilterField,
-    FilterKind, KeyList, KeyRow, Named, RevokeForm, RevokeKind, RevokePreview, RevokeReceipt, SessionList,
-    SessionPage, SessionRow, UserList, UserPage, UserRow, Verb, client_list, client_page, event_list,
-    key_list, revoke_form, revoke_preview, revoke_receipt, session_list, session_page, user_list, user_page,
+    FilterKind, KeyList, KeyRow, Named, NowPage, ReaderRow, RevokeForm, RevokeKind, RevokePreview,
+    RevokeReceipt, SessionList, SessionPage, SessionRow, UserList, UserPage, UserRow, Verb, client_list,
+    client_page, event_list, key_list, now_page, revoke_form, revoke_preview, revoke_receipt, session_list,
+    session_page, user_list, user_page,
 };
 pub use demo::{
     Demo, DemoAccess, DemoActions, DemoEnd, DemoEvent, DemoRefresh, DemoStart, DemoStep, DemoStolen, DemoWho,

@@ -22,8 +22,10 @@ pub(crate) fn chrome(lang: Lang, x: &dyn Fn(&str) -> String) -> Chrome {
     Chrome {
         lang,
         brand: Brand { name: x("Northwind"), links, ..Brand::default() },
+        base: String::new(),
         signed_in_as: Some(x("mara@example.org")),
         account_url: Some(x("/account")),
+        console_url: Some(x("/console")),
         sign_out_url: Some(x("/oauth/logout")),
     }
 }
@@ -204,8 +206,8 @@ fn account_pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         ended,
     };
     let why = "A refresh token of this session was used twice, so somebody else had a copy of it.";
-    let stolen = EndedRow { why: x(why), at: at(-40), alarming: true };
-    let signed_out = EndedRow { why: x("You signed out."), at: at(-900), alarming: false };
+    let stolen = EndedRow { why: x(why), at: Some(at(-40)), alarming: true };
+    let signed_out = EndedRow { why: x("You signed out."), at: None, alarming: false };
     let full = Account {
         csrf: x("csrf-token"),
         actions,

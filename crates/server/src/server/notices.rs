@@ -1,17 +1,27 @@
 //! Delivers notices of ended sessions beside the requests: nothing waits for it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_wire::ClientId;
 use http::StatusCode;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::app::App;
-use crate::flows::logout_notices::{self, Answer, Delivery};
+use crate::flows::logout_notices::{self, Answer, BATCH, Delivery};
 use crate::http::shutdown::Shutdown;
 use crate::outbound::Outbound;
 
 /// Longest time until due notices are looked for, whatever woke us or not.
 const EVERY: Duration = Duration::from_secs(5);
+/// Most deliveries at once, and most of one client's.
+const MOST_UNDER_WAY: usize = 32;
+const MOST_OF_A_CLIENT: usize = 4;
+/// How long a delivery waits for others of its client.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until told to stop. A delivery that is broken off comes again: its lease runs out.
 pub(super) async fn run(app: Arc<App>, shutdown: Shutdown) {
@@ -23,7 +33,14 @@ pub(super) async fn run(app: Arc<App>, shutdown: Shutdown) {
 }
 
 async fn deliver_all(app: &Arc<App>, outbound: &Arc<Outbound>) {
+    let mut under_way = JoinSet::new();
+    let mut turns = HashMap::<ClientId, Arc<Semaphore>>::new();
     loop {
+        while under_way.try_join_next().is_some() {}
+        if under_way.len() + BATCH as usize > MOST_UNDER_WAY {
+            under_way.join_next().await;
+            continue;
+        }
         let taken = match logout_notices::take(app, app.clock.now()).await {
             Ok(taken) => taken,
             Err(error) => {
@@ -31,17 +48,20 @@ async fn deliver_all(app: &Arc<App>, outbound: &Arc<Outbound>) {
                 Vec::new()
             }
         };
-        let is_done = taken.is_empty();
-        // All of a batch at once, so that a receiver that does not answer holds up a few seconds of
-        // the others at most.
-        let mut batch = tokio::task::JoinSet::new();
+        if taken.is_empty() {
+            app.store.changed(EVERY).await;
+        }
         for delivery in taken {
             let (app, outbound) = (app.clone(), outbound.clone());
-            batch.spawn(async move { deliver(&app, &outbound, delivery).await });
-        }
-        while batch.join_next().await.is_some() {}
-        if is_done {
-            app.store.changed(EVERY).await;
+            let client = delivery.notice.client.clone();
+            let turn =
+                turns.entry(client).or_insert_with(|| Arc::new(Semaphore::new(MOST_OF_A_CLIENT))).clone();
+            under_way.spawn(async move {
+                // Whose receiver is slow keeps nobody else's waiting: what finds no turn is let go,
+                // and comes again when its lease is over.
+                let Ok(Ok(_turn)) = timeout(PATIENCE, turn.acquire_owned()).await else { return };
+                deliver(&app, &outbound, delivery).await;
+            });
         }
     }
 }

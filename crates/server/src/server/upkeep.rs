@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::WATCH_WAIT;
 use crate::app::App;
 use crate::http::shutdown::Shutdown;
+use crate::metrics;
 
 /// Time between two rounds of housekeeping.
 const EVERY: Duration = Duration::from_secs(60);
@@ -15,7 +16,7 @@ const PURGE_STEP: u32 = 500;
 /// Runs until told to stop.
 pub(super) async fn run(app: Arc<App>, events_keep: Duration, shutdown: Shutdown) {
     let work = async {
-        tokio::join!(watch_for_changes(&app), keep_house(&app, events_keep));
+        tokio::join!(watch_for_changes(&app), watch_the_counters(&app), keep_house(&app, events_keep));
     };
     tokio::select! {
         () = work => {}
@@ -37,6 +38,15 @@ async fn watch_for_changes(app: &App) {
         }
         app.metrics.set_store_up(app.is_store_up().await);
         app.store.changed(WATCH_WAIT).await;
+    }
+}
+
+async fn watch_the_counters(app: &App) {
+    let mut ticks = tokio::time::interval(metrics::STEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        app.activity.sample(&app.metrics);
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -77,4 +79,45 @@ fn a_client_is_told_of_ended_sessions_until_it_has_heard() {
     place.run(&["user", "disable", "ana"]).assert_ok();
     let (_, claims) = receive(&listener, "204 No Content");
     assert_eq!(claims["sid"], second);
+}
+
+/// Two clients, of which one accepts what is sent to it and never answers.
+#[test]
+fn a_receiver_that_never_answers_holds_up_nobody_else() {
+    const SESSIONS: usize = 24;
+    let (silent, good) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let place = Place::new();
+    place.run(&["user", "add", "ana"]).assert_ok();
+    for (client, listener) in [("silent", &silent), ("good", &good)] {
+        let uri = format!("http://{}/told", listener.local_addr().unwrap());
+        let of =
+            ["client", "add", client, "--kind", "web", "--scope", "openid", "--backchannel-logout-uri", &uri];
+        place.run(&of).assert_ok();
+    }
+    let start = |client| {
+        let pair = place.json(&["session", "add", "--user", "ana", "--client", client]);
+        pair["session_id"].as_str().unwrap().to_owned()
+    };
+    for _ in 0..SESSIONS {
+        start("silent");
+    }
+    place.run(&["user", "sign-out", "ana"]).assert_ok();
+    let last = start("good");
+    place.run(&["session", "revoke", &last]).assert_ok();
+
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = asked.clone();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = silent.accept() {
+            kept.push(stream);
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let _server = Server::start(&place, &[]);
+    let (_, claims) = receive(&good, "200 OK");
+    assert_eq!(claims["sid"], last);
+    // One after the other they would all have been waited for first.
+    assert!(asked.load(Ordering::SeqCst) < SESSIONS / 2, "{asked:?} of the silent one's came first");
 }

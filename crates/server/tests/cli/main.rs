@@ -11,6 +11,7 @@ mod back_channel;
 mod backup;
 mod dev;
 mod doctor;
+mod gateway;
 mod here;
 mod program;
 mod serving;

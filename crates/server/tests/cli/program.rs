@@ -131,9 +131,15 @@ impl Server {
 
     /// Starts one in a place and waits until it says that it is ready.
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
+        Self::start_at("127.0.0.1", place, arguments)
+    }
+
+    /// The same by another name of this machine.
+    pub(crate) fn start_at(host: &str, place: &Place, arguments: &[&str]) -> Self {
         let (public, management) = (free_port(), free_port());
         let (listen, manage) = (format!("127.0.0.1:{public}"), format!("127.0.0.1:{management}"));
-        let mut all = vec!["serve", "--listen", &listen, "--management-listen", &manage];
+        let issuer = format!("http://{host}:{public}");
+        let mut all = vec!["serve", "--listen", &listen, "--management-listen", &manage, "--issuer", &issuer];
         all.extend_from_slice(arguments);
         let mut child = place.command(&all).env("COUNTERSIGN_LOG_FORMAT", "json").spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
@@ -149,7 +155,7 @@ impl Server {
         let mut kept = std::fs::File::create(place.path("server.log")).unwrap();
         std::thread::spawn(move || std::io::copy(&mut log, &mut kept));
         let out = child.stdout.take().map(BufReader::new);
-        Self { child, out, public: format!("http://{listen}"), management: format!("http://{manage}") }
+        Self { child, out, public: issuer, management: format!("http://{manage}") }
     }
 }
 

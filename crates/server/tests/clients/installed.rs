@@ -13,8 +13,15 @@ const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 
 /// A program of `node/`.
 pub(crate) fn node(file: &str) -> Command {
+    let mut program = program("node");
+    program.arg(node_folder().join(file));
+    program
+}
+
+/// Where Node finds the modules, and the programs of `node/`.
+pub(crate) fn node_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
+    FOLDER.get_or_init(|| {
         // Modules are found from the program's own folder upwards, so the programs are copied
         // beside them.
         let arguments = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
@@ -23,10 +30,7 @@ pub(crate) fn node(file: &str) -> Command {
             npm.args(arguments).current_dir(folder);
             npm
         })
-    });
-    let mut program = program("node");
-    program.arg(folder.join(file));
-    program
+    })
 }
 
 /// A program of `python/`.
@@ -63,7 +67,7 @@ pub(crate) fn rust(name: &str) -> Command {
 
 /// Nothing of this machine's configuration changes what a client does, a proxy's address least.
 #[expect(clippy::disallowed_methods, reason = "it is found where whoever runs the tests would find it")]
-fn program(name: impl AsRef<OsStr>) -> Command {
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
     let mut program = Command::new(name);
     program.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     program
@@ -91,7 +95,8 @@ fn install(name: &str, lock_files: &[&str], command: impl Fn(&Path) -> Command) 
     folder
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies the files of a folder, not what is in folders there.
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_file() {

@@ -4,7 +4,7 @@
 //! Each client has a file that reads as an example of its use, under `node/`, `python/` and
 //! `rust/`. The clients come from their registries when their lock file has changed since the last
 //! run: see `installed.rs`. What our pages look like in a browser is kept under
-//! `target/tmp/clients/screenshots`.
+//! `target/tmp/clients/screenshots`; `tests/pages` has the tests of the pages themselves.
 //!
 //! A version is raised by hand, and locked:
 //!

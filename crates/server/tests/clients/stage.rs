@@ -14,7 +14,7 @@ use crate::program::{Place, Server, free_port};
 const LIMIT: Duration = Duration::from_secs(180);
 
 const PERSON: &str = "ana";
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 const EMAIL: &str = "ana@example.com";
 const API: &str = "https://api.example";
 const SCOPE: &str = "openid profile email offline_access read";
@@ -24,19 +24,20 @@ const POST_LOGOUT_REDIRECT_URI: &str = "http://127.0.0.1:53682/signed-out";
 
 /// Runs a program against a server of its own; it must end well and in time.
 pub(crate) fn meet(mut program: Command) {
-    Stage::new().run(&mut program);
+    Stage::new(Server::start).run(&mut program);
 }
 
 /// A server, and what a program has to know to be its client.
-struct Stage {
-    place: Place,
+pub(crate) struct Stage {
+    pub(crate) place: Place,
     /// Ended with the stage.
     _server: Server,
-    environment: Vec<(&'static str, String)>,
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    /// Starts the server once the people and clients are there.
+    pub(crate) fn new(start: impl FnOnce(&Place, &[&str]) -> Server) -> Self {
         let place = Place::new();
         let user = ["user", "add", PERSON, "--email", EMAIL, "--password-stdin"];
         place.run_with(&user, PASSWORD).assert_ok();
@@ -69,7 +70,7 @@ impl Stage {
             "--introspects",
             API,
         ]);
-        let server = Server::start(&place, &[]);
+        let server = start(&place, &[]);
         let environment = vec![
             ("ISSUER", server.public.clone()),
             ("PERSON", PERSON.to_owned()),
@@ -93,7 +94,7 @@ impl Stage {
         Self { place, _server: server, environment }
     }
 
-    fn run(&self, program: &mut Command) {
+    pub(crate) fn run(&self, program: &mut Command) {
         let (mut output, end) = std::io::pipe().unwrap();
         let home = self.place.path("home");
         std::fs::create_dir_all(&home).unwrap();

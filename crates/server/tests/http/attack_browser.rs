@@ -114,7 +114,7 @@ const FOREIGN: [&[(&str, &str)]; 4] = [
     &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
     &[("sec-fetch-site", "same-site"), ("origin", "https://evil.auth.example")],
     &[("origin", "https://evil.example")],
-    &[("origin", "null")],
+    &[("sec-fetch-site", "cross-site"), ("origin", "null")],
 ];
 
 on_both!(case_43_forms_of_other_sites, |server| {

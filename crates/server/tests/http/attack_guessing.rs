@@ -1,8 +1,11 @@
 //! The attack list, continued: guessing passwords and user codes, and what guessing does to others.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use axum::body::Body;
+use countersign::http::peer::Peer;
+use http::{Request, header};
 use serde_json::json;
 
 use crate::attack_list::Probe;
@@ -11,7 +14,7 @@ use crate::device_flow;
 use crate::on_both;
 use crate::relying::{PASSWORD, request};
 use crate::sign_in::assert_page;
-use crate::support::{Answer, TestServer};
+use crate::support::{Answer, TestServer, basic};
 
 fn network(number: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(198, 51, number, 7))
@@ -134,6 +137,48 @@ on_both!(case_53_user_codes_are_guessed_slowly_and_that_stops_nobody_else, |serv
     device_flow::decide(&mut far, &form, &code, "allow").await;
     server.advance(Duration::from_secs(5));
     device_flow::poll(&server, "tv", &device).await.assert_ok();
+});
+
+on_both!(a_network_that_begins_without_end_has_to_wait, |server| {
+    let secret = server.shop().await;
+    server.native_client("tv", "https://tv.example/cb").await;
+    let mut at_home = Browser::at(&server, network(200));
+    at_home.allow(&request()).await;
+    // What is refused counts as well, and is quick.
+    let mut stranger = Browser::at(&server, network(200));
+    for _ in 0..2000 - 1 {
+        assert_eq!(stranger.get("/oauth/authorize?client_id=nobody").await.status, 400);
+    }
+    for path in ["/oauth/authorize?client_id=nobody", "/account", "/device", "/console"] {
+        let answer = stranger.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.header(http::header::RETRY_AFTER)), (429, "1"), "{path}");
+        assert_page(&answer);
+    }
+    at_home.open("/account").await.page_at("/account");
+    Browser::at(&server, network(201)).ask(&request()).await.page_at("/signin");
+    server.advance(Duration::from_millis(50));
+    stranger.ask(&request()).await.page_at("/signin");
+
+    // A client without a secret can be anybody, one with a secret is itself.
+    let from = |number| Peer::Tcp(SocketAddr::new(network(number), 50_000));
+    let post = async |path: &str, fields: &[(&str, &str)], authorization: &str| {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut request =
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if !authorization.is_empty() {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        server.send(request.extension(from(200)).body(Body::from(body)).unwrap()).await
+    };
+    let tv = [("client_id", "tv")];
+    for path in ["/oauth/device_authorization", "/oauth/par"] {
+        let answer = post(path, &tv, "").await;
+        answer.assert_error(429, "temporarily_unavailable");
+        assert_eq!(answer.header(header::RETRY_AFTER), "1", "{path}");
+    }
+    let all = request();
+    let fields: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(post("/oauth/par", &fields, &basic("shop", &secret)).await.status, 201);
 });
 
 on_both!(case_68_passwords_that_are_too_long_or_too_many, |server| {

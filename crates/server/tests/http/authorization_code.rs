@@ -77,7 +77,6 @@ fn unanswerable() -> Vec<(&'static str, Pairs)> {
             "a request that nobody pushed",
             request_with(&[("request_uri", "urn:ietf:params:oauth:request_uri:x")]),
         ),
-        ("a request elsewhere", request_with(&[("request_uri", "https://evil.example/request")])),
         ("nothing", Vec::new()),
     ]
 }
@@ -155,6 +154,7 @@ fn refused() -> Vec<(&'static str, Pairs, &'static str)> {
         ("a token hint of 10 KB", with(&[("id_token_hint", &long)]), "invalid_request"),
         ("many acr_values", with(&[("acr_values", &"a ".repeat(17))]), "invalid_request"),
         ("a request object", with(&[("request", "e30.e30.")]), "request_not_supported"),
+        ("a request elsewhere", with(&[("request_uri", "https://a.example/r")]), "request_uri_not_supported"),
         ("a registration", with(&[("registration", "{}")]), "registration_not_supported"),
     ]
 }

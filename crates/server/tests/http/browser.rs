@@ -18,6 +18,8 @@ pub(crate) struct Browser<'a> {
     server: &'a TestServer,
     pub(crate) cookies: BTreeMap<String, String>,
     pub(crate) address: IpAddr,
+    /// The issuer's path, which a proxy takes away from every request.
+    pub(crate) base: &'static str,
 }
 
 /// Where a browser has come to rest.
@@ -56,7 +58,7 @@ impl<'a> Browser<'a> {
 
     /// At an address of its own.
     pub(crate) fn at(server: &'a TestServer, address: impl Into<IpAddr>) -> Self {
-        Self { server, cookies: BTreeMap::new(), address: address.into() }
+        Self { server, cookies: BTreeMap::new(), address: address.into(), base: "" }
     }
 
     /// One request by a link or an address; no redirect is followed.
@@ -78,6 +80,7 @@ impl<'a> Browser<'a> {
         fields: &[(&str, &str)],
         headers: &[(&str, &str)],
     ) -> Answer {
+        let path = path.strip_prefix(self.base).unwrap();
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let mut request =
             Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -126,7 +129,7 @@ impl<'a> Browser<'a> {
                 return Stop::Page(Page { path, answer });
             }
             let to = answer.header(header::LOCATION).to_owned();
-            path = match to.strip_prefix(ORIGIN).unwrap_or(&to) {
+            path = match to.strip_prefix(ORIGIN).unwrap_or(&to).strip_prefix(self.base).unwrap_or(&to) {
                 local if local.starts_with('/') && !local.starts_with("//") => local.to_owned(),
                 _ => return Stop::Away(Away { url: to }),
             };

@@ -6,13 +6,14 @@ use ::http::header;
 use serde_json::json;
 
 use crate::browser::{Browser, Page};
+use crate::feed::{Events, follow, reader};
 use crate::on_both;
 use crate::relying::PASSWORD;
 use crate::sign_in::assert_page;
 use crate::support::TestServer;
 
 const ROLE: &str = "countersign-admin";
-const SECTIONS: [&str; 6] = ["users", "clients", "sessions", "events", "keys", "revoke"];
+const SECTIONS: [&str; 7] = ["users", "clients", "sessions", "events", "now", "keys", "revoke"];
 
 impl TestServer {
     /// A user `root` who is an operator; gives the id.
@@ -278,4 +279,20 @@ on_both!(keys_are_replaced, |server| {
     let before = rows(&page);
     let after = browser.submit(&page, &[]).await.page_at("/console/keys");
     assert!(rows(&after) > before, "{}", after.answer.text);
+});
+
+on_both!(operators_see_how_far_the_readers_of_the_feed_are, |server| {
+    server.operator().await;
+    let (mut browser, _) = server.browser_of("root").await;
+    let page = browser.open("/console/now").await.page();
+    assert!(page.answer.text.contains("No API follows the feed here."), "{}", page.answer.text);
+    let token = reader(&server, "api").await;
+    let task = follow(&server);
+    let mut events = Events::open(&server, &token, None).await;
+    assert_eq!(events.next().await.unwrap().name, "heartbeat");
+    let page = browser.open("/console/now").await.page();
+    for expected in [">connected<", "/console/clients/api\">", "<b class=\"badge good\">0</b>"] {
+        assert!(page.answer.text.contains(expected), "{expected} in {}", page.answer.text);
+    }
+    task.abort();
 });

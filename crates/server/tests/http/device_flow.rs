@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
+use http::{Request, header};
 use serde_json::json;
 
 use crate::browser::{Browser, Page};
@@ -48,7 +50,7 @@ on_both!(a_device_is_connected, |server| {
         .form("/oauth/device_authorization", &[("client_id", "tv"), ("scope", "openid read")])
         .await
         .assert_ok();
-    assert_eq!(begun.header(http::header::CACHE_CONTROL), "no-store");
+    assert_eq!(begun.header(header::CACHE_CONTROL), "no-store");
     let body = begun.json();
     assert_eq!((&body["expires_in"], &body["interval"]), (&json!(600), &json!(5)));
     assert_eq!(body["verification_uri"], "https://auth.example/device");
@@ -82,6 +84,33 @@ on_both!(a_device_is_connected, |server| {
     let page = browser.open("/oauth/logout").await.page_at("/oauth/logout");
     browser.submit(&page, &[("action", "yes")]).await.page();
     server.refresh("tv", &next.str("refresh_token")).await.assert_ok();
+});
+
+on_both!(a_device_shows_a_picture_of_the_address, |server| {
+    set_up(&server).await;
+    let (_, user) = begin(&server).await;
+    let path = format!("/device/qr?user_code={user}");
+    let picture = server.get(&path).await.assert_ok();
+    assert_eq!(picture.header(header::CONTENT_TYPE), "image/svg+xml");
+    assert_eq!(picture.header(header::CACHE_CONTROL), "no-store");
+    assert_eq!(picture.header(http::HeaderName::from_static("cross-origin-resource-policy")), "cross-origin");
+    assert!(picture.text.starts_with("<svg xmlns=") && !picture.text.contains(&user));
+    let request = Request::get(&path).header(header::ACCEPT, "text/plain").body(Body::empty()).unwrap();
+    let lines = server.send(request).await.assert_ok();
+    assert_eq!(lines.header(header::CONTENT_TYPE), "text/plain; charset=utf-8");
+    assert!(lines.text.contains('█'));
+    // A code that nobody has looks the same: nothing is to be found out here.
+    server.get("/device/qr?user_code=bcdf%20ghjk").await.assert_ok();
+    for bad in [
+        "",
+        "?user_code=",
+        "?user_code=AAAA-AAAA",
+        "?user_code=%3Csvg%3E",
+        "?x=1",
+        "?user_code=BCDF-GHJK&user_code=BCDF-GHJK",
+    ] {
+        assert_eq!(server.get(&format!("/device/qr{bad}")).await.status, 404, "{bad}");
+    }
 });
 
 on_both!(a_device_that_asks_too_often_is_slowed_down, |server| {
@@ -141,7 +170,9 @@ on_both!(a_decision_needs_the_form_that_this_browser_was_given, |server| {
     for (token, site) in [("", "same-origin"), ("x", "same-origin"), (page.form().csrf(), "cross-site")] {
         let fields = [typed.as_slice(), &[("csrf", token)]].concat();
         let answer = browser.post_with("/device", &fields, &[("sec-fetch-site", site)]).await;
-        assert_eq!(answer.status, 303, "{}", answer.text);
+        assert_eq!(answer.status, 422, "{}", answer.text);
+        let page = Page { path: "/device".to_owned(), answer };
+        assert_eq!(page.value("user_code").as_deref(), Some(user.as_str()), "nothing typed is lost");
     }
     assert_eq!(browser.get(&format!("/device?user_code={user}&action=allow")).await.status, 200);
     poll(&server, "tv", &device).await.assert_error(400, "authorization_pending");

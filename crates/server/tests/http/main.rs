@@ -2,11 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
-#[expect(dead_code, reason = "shared with the tests of races, which have two nodes")]
 #[path = "../support/mod.rs"]
 mod support;
 
 mod access_tokens;
+mod account;
 mod admin;
 mod attack_browser;
 mod attack_codes;
@@ -17,8 +17,13 @@ mod authorization_code;
 mod bad_input;
 mod browser;
 mod client_authentication;
+mod conformance;
 mod console;
 mod device_flow;
+mod endings_scene;
+mod endings_sessions;
+mod endings_table;
+mod feed;
 mod introspection;
 mod logout;
 mod metadata;
@@ -30,3 +35,4 @@ mod relying;
 mod revocation;
 mod second_factor;
 mod sign_in;
+mod verify;

@@ -18,6 +18,9 @@ on_both!(metadata_lists_what_works, |server| {
         let path = document[member].as_str().unwrap().strip_prefix("https://auth.example").unwrap();
         assert_eq!(server.get(path).await.status, StatusCode::OK, "{member}");
     }
+    let feed = document["countersign_revocation_feed_uri"].as_str().unwrap();
+    let path = feed.strip_prefix("https://auth.example").unwrap();
+    assert_eq!(server.get(path).await.status, StatusCode::UNAUTHORIZED);
     let grants = json!([
         "authorization_code",
         "refresh_token",

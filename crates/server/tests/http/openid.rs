@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::browser::{Browser, ORIGIN};
 use crate::on_both;
 use crate::relying::{claims, request, request_with};
-use crate::support::{START, TestServer};
+use crate::support::{Engine, START, TestServer};
 
 /// Checks an ID token as a relying party does, by the published keys alone.
 async fn checked(server: &TestServer, token: &str) -> Value {
@@ -173,3 +173,30 @@ on_both!(discovery_names_what_is_there, |server| {
     let code = browser.allow(&request()).await;
     assert!(!code.url.is_empty());
 });
+
+/// A proxy in front takes the path away: what is sent to `/login/signin` arrives as `/signin`.
+#[tokio::test]
+async fn an_issuer_with_a_path_is_the_base_of_all_addresses() {
+    const ISSUER: &str = "https://auth.example/login";
+    let server = TestServer::start_with(Engine::Sqlite, &[("issuer", ISSUER)]).await;
+    let secret = server.shop().await;
+    let metadata = server.get("/.well-known/openid-configuration").await.assert_ok().json();
+    assert_eq!(metadata["issuer"], ISSUER);
+    for (name, value) in metadata.as_object().unwrap() {
+        if let Some(address) =
+            value.as_str().filter(|_| name.ends_with("_endpoint") || name.ends_with("_uri"))
+        {
+            assert!(address.starts_with("https://auth.example/login/"), "{name}: {address}");
+        }
+    }
+    let mut browser = Browser::new(&server);
+    browser.base = "/login";
+    let page = browser.ask(&request()).await.page_at("/signin");
+    for before in ["href=\"/", "src=\"/", "action=\"/"] {
+        let mut links = page.answer.text.split(before).skip(1);
+        assert!(links.all(|link| link.starts_with("login/")), "{before}: {}", page.answer.text);
+    }
+    let code = browser.code().await;
+    let answer = server.exchange(&secret, &code).await.assert_ok();
+    assert_eq!(claims(&answer.str("id_token"))["iss"], ISSUER);
+}

@@ -52,10 +52,16 @@ on_both!(a_handle_is_good_once_for_a_while_and_for_its_client, |server| {
     server.advance(Duration::from_secs(90));
     assert_error_page(&browser.get(&address(&by_handle(&late))).await);
     let longer = format!("{late}x");
-    for bad in ["urn:ietf:params:oauth:request_uri:", &longer, "\"><script>", "https://evil.example/r"] {
-        let asked =
-            [("client_id", "shop".to_owned()), ("request_uri", bad.to_owned()), ("x", "y".repeat(10_000))];
-        assert_error_page(&browser.get(&address(&asked)).await);
+    let asked = |bad: &str| {
+        [("client_id", "shop".to_owned()), ("request_uri", bad.to_owned()), ("x", "y".repeat(10_000))]
+    };
+    for bad in ["urn:ietf:params:oauth:request_uri:", &longer] {
+        assert_error_page(&browser.get(&address(&asked(bad))).await);
+    }
+    for bad in ["\"><script>", "https://evil.example/r"] {
+        let away = browser.ask(&asked(bad)).await.away();
+        assert!(away.url.starts_with(CALLBACK) && !away.url.contains("evil"), "{}", away.url);
+        assert_eq!(away.parameter("error"), "request_uri_not_supported");
     }
 });
 

@@ -13,10 +13,10 @@ use crate::sign_in::assert_page;
 use crate::support::TestServer;
 
 /// Twice the step of a code: the next one is another.
-const LATER: Duration = Duration::from_secs(60);
+pub(crate) const LATER: Duration = Duration::from_secs(60);
 
 /// The app on a person's phone (RFC 6238), written apart from the server's.
-fn code(secret: &str, now: Timestamp) -> String {
+pub(crate) fn code(secret: &str, now: Timestamp) -> String {
     const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits: String =
         secret.chars().map(|letter| format!("{:05b}", LETTERS.find(letter).unwrap())).collect();
@@ -41,6 +41,15 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
 async fn set_up(server: &TestServer, browser: &mut Browser<'_>) -> (String, Vec<String>) {
     let page = browser.open("/account").await.page_at("/signin");
     let page = browser.sign_in(&page, "alice", PASSWORD).await.page_at("/account");
+    add_app(server, browser, &page).await
+}
+
+/// The same from the account page of who is signed in.
+pub(crate) async fn add_app(
+    server: &TestServer,
+    browser: &mut Browser<'_>,
+    page: &Page,
+) -> (String, Vec<String>) {
     assert_page(&page.answer);
     let csrf = page.form().csrf().to_owned();
     let answer = browser.post("/account/totp/add", &[("csrf", &csrf)]).await;

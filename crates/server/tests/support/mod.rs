@@ -216,6 +216,11 @@ impl TestServer {
         read(self.public.clone(), request, &self.canary).await
     }
 
+    /// An answer whose body is yet to come.
+    pub(crate) async fn stream(&self, request: Request<Body>) -> axum::response::Response {
+        self.public.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }

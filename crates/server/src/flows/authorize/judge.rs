@@ -143,7 +143,7 @@ fn who(situation: &Situation<'_>) -> Result<Option<Todo>, Decision> {
 }
 
 fn needs_consent(situation: &Situation<'_>, scope: &Scope) -> bool {
-    let Situation { client, asked, browser, consent, agreed_by, .. } = situation;
+    let Situation { client, asked, browser, consent, agreed_by, started_at, .. } = situation;
     // Somebody else may have signed in since.
     if agreed_by.is_some_and(|user| browser.is_some_and(|browser| browser.session.user == user)) {
         return false;
@@ -151,12 +151,13 @@ fn needs_consent(situation: &Situation<'_>, scope: &Scope) -> bool {
     if asked.request.prompt.consent {
         return true;
     }
-    if client.settings.sign_in.first_party {
-        return false;
-    }
     // OAuth 2.1 section 7.3.1: anyone on the person's device can be a public client whose answer
     // goes to loopback or a private scheme, so what was agreed before says nothing of who asks now.
     let is_assured = !client.settings.public || asked.redirect_uri.starts_with("https://");
+    if client.settings.sign_in.first_party {
+        // Nobody has to agree to their own company's program, but it gets nothing behind their back.
+        return !is_assured && browser.is_none_or(|browser| browser.session.auth_time < *started_at);
+    }
     !(is_assured && consent.is_some_and(|known| scope.is_subset(known)))
 }
 

@@ -52,7 +52,8 @@ pub(super) async fn read(
         return page(Unanswerable::Client);
     };
     let Ok(request_uri) = only(&pairs, "request_uri") else { return page(Unanswerable::Malformed) };
-    if let Some(request_uri) = request_uri {
+    // Another address is not fetched: it is refused below, as what it is.
+    if let Some(request_uri) = request_uri.filter(|uri| pushed::is_handle(uri)) {
         return Ok(match pushed::take(app, request_uri, &client, now).await? {
             Some(asked) => Ok((client, asked)),
             None => Err(Refused::Page(Unanswerable::RequestUri)),

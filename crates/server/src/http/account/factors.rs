@@ -9,7 +9,7 @@ use axum::response::Response;
 use countersign_wire::BrowserSecret;
 use http::StatusCode;
 
-use super::{own, stay, to_sign_in};
+use super::{own, stay};
 use crate::flows::browser::BrowserStanding;
 use crate::flows::enrol::{self, Enrolled, RecoveryCode};
 use crate::flows::{FlowResult, account, authorize};
@@ -39,7 +39,7 @@ pub(in crate::http) async fn show_totp(State(public): State<Arc<Public>>, reques
         Ok(visit) => visit,
         Err(page) => return page,
     };
-    let Some(standing) = visit.standing.clone() else { return to_sign_in(&public, &visit).await };
+    let Some(standing) = visit.standing.clone() else { return visit.to_sign_in(&public, "/account").await };
     totp_page(&public, &visit, &standing, false).await
 }
 

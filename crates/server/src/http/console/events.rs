@@ -60,9 +60,6 @@ async fn list(desk: &Desk) -> FlowResult<Result<String, askama::Error>> {
     Ok(pages::event_list(&desk.chrome(), &view))
 }
 
-/// The end of an id: of one made at the same time as another the beginning is the same.
 fn session(desk: &Desk, id: SessionId) -> Named {
-    let text = id.to_string();
-    let end: String = text.rsplit('-').next().unwrap_or_default().to_owned();
-    Named { text: format!("\u{2026}{end}"), url: Some(desk.at(&format!("sessions/{text}"))) }
+    Named { text: id.to_string(), url: Some(desk.at(&format!("sessions/{id}"))) }
 }

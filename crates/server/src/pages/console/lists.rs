@@ -1,8 +1,8 @@
 //! The lists.
 
 use super::{
-    ClientList, ClientRow, ConsoleAction, ConsoleUrls, EventList, EventRow, Filter, KeyList, KeyRow, Section,
-    SessionList, SessionRow, UserList, UserRow,
+    ClientList, ClientRow, ConsoleAction, ConsoleUrls, EventList, EventRow, Filter, KeyList, KeyRow, Named,
+    Section, SessionList, SessionRow, UserList, UserRow,
     table::{Cell, Table},
 };
 use crate::flows::keys::KeyState;
@@ -92,7 +92,7 @@ pub fn event_list(chrome: &Chrome, view: &EventList) -> Result<String, askama::E
             Cell::sentence(&row.text),
             Cell::named(row.user.as_ref()),
             Cell::named(row.client.as_ref()),
-            Cell::named(row.session.as_ref()),
+            Cell::named(row.session.as_ref().map(shortened).as_ref()),
         ]
     };
     let table = Table {
@@ -196,6 +196,10 @@ pub(super) fn session_state(chrome: &Chrome, row: &SessionRow) -> Cell {
 pub(super) fn enabled(chrome: &Chrome, enabled: bool) -> Cell {
     let c = &chrome.lang.texts().console;
     if enabled { Cell::good(c.enabled) } else { Cell::bad(c.disabled) }
+}
+
+fn shortened(named: &Named) -> Named {
+    Named { text: short(&named.text), url: named.url.clone() }
 }
 
 /// The beginning and the end of an id: enough to tell rows apart.

@@ -60,6 +60,17 @@ impl Cell {
         Self { text: lang.moment(&at), at: Some(at), ..Self::default() }
     }
 
+    /// How much, in one step after another, as a little picture.
+    pub(super) fn steps(steps: &[u64]) -> Self {
+        const HEIGHTS: [char; 8] =
+            ['\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}'];
+        let most = steps.iter().copied().max().unwrap_or(0).max(1);
+        // Only nothing is drawn as nothing.
+        let height = |step: &u64| usize::try_from(step.saturating_mul(7).div_ceil(most)).unwrap_or(0);
+        let text = steps.iter().filter_map(|step| HEIGHTS.get(height(step))).collect();
+        Self { text, class: "steps", ..Self::default() }
+    }
+
     pub(super) fn good(text: &str) -> Self {
         Self { text: text.to_owned(), class: "badge good", ..Self::default() }
     }

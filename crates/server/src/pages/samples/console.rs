@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::flows::keys::KeyState;
+use crate::metrics::{Doing, Rate};
 
 pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     let chrome = chrome(lang, x);
@@ -10,6 +11,7 @@ pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         clients: x("/console/clients"),
         sessions: x("/console/sessions"),
         events: x("/console/events"),
+        now: x("/console/now"),
         keys: x("/console/keys"),
         revoke: x("/console/revoke"),
     };
@@ -82,6 +84,14 @@ pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         state,
         created: at(-9000),
         retires: (state == KeyState::Retiring).then(|| at(9000)),
+    };
+    let reader = |id: &str, streams, cursor| ReaderRow {
+        client: Named { text: x(id), url: Some(x("/console/clients/api")) },
+        network: x("203.0.113.0/24"),
+        streams,
+        since: at(-9000),
+        at: at(-3),
+        cursor,
     };
     let browser =
         BrowserRow { id: x("b"), device: x("Firefox on Linux"), network: None, ..BrowserRow::default() };
@@ -164,6 +174,19 @@ pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     let session_view_list =
         SessionList { urls: urls.clone(), filter: filter.clone(), rows: sessions, next: next.clone() };
     let event_view_list = EventList { urls: urls.clone(), filter: filter.clone(), rows: events, next };
+    let rate = |(place, doing): (u64, Doing)| Rate {
+        doing,
+        per_second: 1.5,
+        minute: place,
+        total: 40 * place,
+        steps: (0..60).map(|step| step * place % 7).collect(),
+    };
+    let now = NowPage {
+        urls: urls.clone(),
+        rates: (0..).zip(Doing::ALL).map(rate).collect(),
+        cursor: 812,
+        readers: vec![reader("api", true, 812), reader("reports", false, 790)],
+    };
     let keys = KeyList {
         urls,
         csrf: x("csrf-token"),
@@ -176,6 +199,8 @@ pub(super) fn pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         ("console_clients", client_list(&chrome, &clients)),
         ("console_sessions", session_list(&chrome, &session_view_list)),
         ("console_events", event_list(&chrome, &event_view_list)),
+        ("console_now", now_page(&chrome, &now)),
+        ("console_now_idle", now_page(&chrome, &NowPage { readers: Vec::new(), ..now.clone() })),
         ("console_keys", key_list(&chrome, &keys)),
         ("console_user", user_page(&chrome, &user_view)),
         ("console_client", client_page(&chrome, &client_view)),

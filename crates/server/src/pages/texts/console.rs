@@ -8,6 +8,7 @@ texts! {
         clients: "Clients", "Clients";
         sessions: "Sessions", "Sitzungen";
         events: "Events", "Ereignisse";
+        now: "Now", "Jetzt";
         keys: "Keys", "Schlüssel";
         revoke: "Revoke", "Widerrufen";
         user: "user", "Person";
@@ -54,6 +55,31 @@ texts! {
         next: "Next page", "Nächste Seite";
         is_live: "updates by itself", "aktualisiert sich selbst";
         pause: "Pause", "Anhalten";
+        activity: "What goes on", "Was geschieht";
+        activity_lead: "At this node, until a few seconds ago.", "An diesem Knoten, bis vor wenigen Sekunden.";
+        per_second: "a second", "pro Sekunde";
+        last_minute: "last minute", "letzte Minute";
+        five_minutes: "last five minutes", "letzte fünf Minuten";
+        since_start: "since the start", "seit dem Start";
+        signed_in: "people signed in", "Anmeldungen";
+        sign_in_refused: "sign-ins refused", "abgelehnte Anmeldungen";
+        issued: "token answers", "ausgegebene Token";
+        rotated: "refreshes", "Erneuerungen";
+        replayed: "lost answers given again", "verlorene Antworten wiederholt";
+        reuse: "copied tokens caught", "ertappte Token-Kopien";
+        refresh_refused: "refreshes refused", "abgelehnte Erneuerungen";
+        revoked: "revocations", "Widerrufe";
+        active: "introspections: good", "Introspection: gültig";
+        inactive: "introspections: not good", "Introspection: ungültig";
+        store_failed: "store calls without an answer", "Speicher ohne Antwort";
+        readers: "APIs that follow the revocation feed", "APIs am Widerrufs-Feed";
+        readers_lead: "Those connected to this node, and those that asked it in the last ten minutes. The log ends at number", "Mit diesem Knoten verbunden, oder in den letzten zehn Minuten hier gefragt. Das Protokoll endet bei Nummer";
+        no_readers: "No API follows the feed here. An API that does refuses a revoked token within a second.", "Hier folgt keine API dem Feed. Eine API, die ihm folgt, lehnt widerrufene Token binnen einer Sekunde ab.";
+        reads: "how", "wie";
+        streams: "connected", "verbunden";
+        polls: "asks", "fragt";
+        sent: "last sent", "zuletzt gesendet";
+        behind: "entries behind", "Einträge zurück";
         life: "The session's life", "Das Leben der Sitzung";
         enable: "Enable", "Freigeben";
         disable: "Disable", "Sperren";
@@ -79,7 +105,7 @@ texts! {
         log_number: "number in the revocation log", "Nummer im Widerrufsprotokoll";
         irreversible: "This cannot be undone: a revoked session never comes back.", "Das lässt sich nicht rückgängig machen: eine widerrufene Sitzung kommt nie zurück.";
         confirm: "End it", "Beenden";
-        until_then: "APIs that introspect refuse these access tokens at once; others accept them until they expire.", "APIs, die nachfragen (Introspection), lehnen diese Access-Token sofort ab; andere nehmen sie an, bis sie ablaufen.";
+        until_then: "APIs that introspect refuse these access tokens at once, those that follow the revocation feed within a second; others accept them until they expire.", "APIs, die nachfragen (Introspection), lehnen diese Access-Token sofort ab, die am Widerrufs-Feed binnen einer Sekunde; andere nehmen sie an, bis sie ablaufen.";
         another: "Revoke something else", "Etwas anderes widerrufen";
     }
 }

@@ -54,9 +54,11 @@ impl Lang {
             (Self::De, DeviceProblem::Unknown) => {
                 "Mit diesem Code wartet kein Gerät. Prüfen Sie ihn und versuchen Sie es erneut."
             }
-            (Self::En, DeviceProblem::Expired) => "That code has expired. Start again on the device.",
-            (Self::De, DeviceProblem::Expired) => {
-                "Dieser Code ist abgelaufen. Beginnen Sie auf dem Gerät von vorn."
+            (Self::En, DeviceProblem::OldForm) => {
+                "You signed in again in the meantime. Please send the code once more."
+            }
+            (Self::De, DeviceProblem::OldForm) => {
+                "Sie haben sich inzwischen neu angemeldet. Bitte senden Sie den Code noch einmal."
             }
             (Self::En, DeviceProblem::Used) => "That code was answered already. Start again on the device.",
             (Self::De, DeviceProblem::Used) => {

@@ -20,6 +20,7 @@ mod account;
 mod console;
 mod demo;
 mod device;
+mod ended;
 mod oauth;
 mod shell;
 mod sign_in;

@@ -7,7 +7,7 @@ texts! {
     SignIn {
         title: "Sign in", "Anmelden";
         title_again: "Confirm that it is you", "Bestätigen Sie, dass Sie es sind";
-        why_again: "What comes next concerns the safety of your account, so please enter your password again.", "Was jetzt folgt, betrifft die Sicherheit Ihres Kontos. Bitte geben Sie daher Ihr Passwort noch einmal ein.";
+        why_again: "Before you go on, please enter your password again, so that nobody else can do this in your name.", "Bitte geben Sie Ihr Passwort noch einmal ein, bevor es weitergeht, damit niemand anders das in Ihrem Namen tun kann.";
         username: "Username", "Benutzername";
         password: "Password", "Passwort";
         remember: "Stay signed in on this device", "Auf diesem Gerät angemeldet bleiben";
@@ -30,7 +30,7 @@ texts! {
         recovery: "Recovery code", "Wiederherstellungscode";
         submit: "Continue", "Weiter";
         use_recovery: "Use a recovery code instead", "Stattdessen einen Wiederherstellungscode verwenden";
-        use_totp: "Use the authenticator app instead", "Stattdessen die Authenticator-App verwenden";
+        use_other: "Use another way instead", "Stattdessen einen anderen Weg verwenden";
         passkey_only: "Confirm with your passkey.", "Bestätigen Sie mit Ihrem Passkey.";
         passkey_script: "This needs a browser with passkeys and JavaScript.", "Dafür muss der Browser Passkeys können und JavaScript erlauben.";
         passkey: "Use a passkey", "Passkey verwenden";

@@ -14,11 +14,11 @@ const ARGUMENTS = [
 ];
 
 /** Runs `main`, which may open as many separate browsers as it likes. */
-export async function inChromium(main) {
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGUMENTS });
+export async function inChromium(main, options = {}) {
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ARGUMENTS, ...options });
   try {
-    await main(async () => {
-      const context = await browser.newContext();
+    await main(async (options) => {
+      const context = await browser.newContext(options);
       const complaints = [];
       // A browser says on its console what our headers kept a page from doing.
       context.on('console', (message) => {

@@ -354,6 +354,19 @@ fn the_operators_own_client_needs_no_consent_unless_it_asks_for_it() {
 }
 
 #[test]
+fn the_operators_own_program_that_anyone_can_be_gets_nothing_behind_a_persons_back() {
+    let mut case = Case::with(|c| {
+        c.consent = None;
+        c.client.settings.sign_in.first_party = true;
+        c.client.settings.public = true;
+        c.asked.redirect_uri = "http://127.0.0.1:5000/cb".to_owned();
+    });
+    assert_eq!(case.judge(), consent_to("openid read"));
+    case.session().auth_time = T.minus(MINUTE);
+    assert!(matches!(case.judge(), Decision::Issue(_)));
+}
+
+#[test]
 fn a_public_client_that_anyone_can_be_asks_each_time() {
     for uri in ["http://127.0.0.1:5000/cb", "http://[::1]/cb", "com.example.app:/cb"] {
         let mut case = Case::with(|c| {
