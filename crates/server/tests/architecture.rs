@@ -58,7 +58,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     // The one door to the outside.
     ("outbound", &[]),
     ("http", &["app", "backup", "config", "entropy", "flows", "metrics", "pages", "telemetry", "time"]),
-    ("pages", &["app", "flows", "time"]),
+    ("pages", &["app", "flows", "metrics", "time"]),
     ("flows", &["app", "entropy", "factors", "keys", "metrics", "passwords", "store", "throttle", "time"]),
     // The state that handlers and flows share: it holds one of each.
     ("app", &["factors", "flows", "keys", "metrics", "passwords", "store", "throttle", "time"]),
