@@ -123,6 +123,10 @@ struct Settings {
     /// cannot send it.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     allow_missing_pkce: Option<bool>,
+    /// With --allow-missing-pkce: the nonce may be missing too. Nothing then protects the client
+    /// against an injected code.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    allow_missing_nonce: Option<bool>,
     /// Accepts authorization requests only when they were pushed.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     require_pushed_requests: Option<bool>,
@@ -296,6 +300,7 @@ impl Settings {
         put("name", self.name.map(text));
         put("first_party", self.first_party.map(|own| json!(own)));
         put("allow_missing_pkce", self.allow_missing_pkce.map(|allow| json!(allow)));
+        put("allow_missing_nonce", self.allow_missing_nonce.map(|allow| json!(allow)));
         put("require_pushed_requests", self.require_pushed_requests.map(|require| json!(require)));
         put("id_token_alg", self.id_token_alg.map(text));
         put("post_logout_redirect_uris", self.post_logout_redirect_uri.map(list));

@@ -133,6 +133,9 @@ pub struct SignInSettings {
     /// Accepts authorization requests without PKCE that have a `nonce` (OAuth 2.1 section 7.5.1):
     /// for confidential clients that cannot send it.
     pub allow_missing_pkce: bool,
+    /// With `allow_missing_pkce`: the `nonce` may be missing too, as OpenID Connect Core section
+    /// 3.1.2.1 has it. Nothing then tells the client an injected code from its own.
+    pub allow_missing_nonce: bool,
     /// Accepts authorization requests only when they were pushed (RFC 9126 section 6).
     pub require_pushed_requests: bool,
     /// The algorithm of its ID tokens; `None` takes the server's.

@@ -339,4 +339,10 @@ on_both!(a_confidential_client_may_be_let_off_the_challenge, |server| {
     // OAuth 2.1 section 7.5.1: it is the nonce that takes the challenge's place.
     let neither = [bare[0], bare[1], ("nonce", "")];
     assert_eq!(browser.ask(&request_with(&neither)).await.away().parameter("error"), "invalid_request");
+    // OpenID Connect Core section 3.1.2.1 asks for neither: a second setting, for who must have that.
+    server.set_sign_in("shop", |settings| settings.allow_missing_nonce = true).await;
+    let code = browser.ask(&request_with(&neither)).await.away().parameter("code");
+    let answer =
+        server.exchange_with(&secret, &[("code", &code), ("redirect_uri", CALLBACK)]).await.assert_ok();
+    assert!(claims(&answer.str("id_token")).get("nonce").is_none());
 });

@@ -167,7 +167,8 @@ pub(in crate::flows) fn check(
         // which it sees in the ID token only.
         None if settings.sign_in.allow_missing_pkce && !settings.public => {
             let scope = request.scope.as_ref().unwrap_or(&settings.scope);
-            if request.nonce.is_none() || !scope.contains(OPENID) {
+            let bound = request.nonce.is_some() && scope.contains(OPENID);
+            if !bound && !settings.sign_in.allow_missing_nonce {
                 return refuse(
                     ErrorCode::InvalidRequest,
                     "code_challenge is missing: without PKCE there must be a nonce and the scope openid",

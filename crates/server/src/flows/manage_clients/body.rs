@@ -78,6 +78,11 @@ macro_rules! client_body {
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<bool>)]
             pub allow_missing_pkce: Maybe<bool>,
+            /// With `allow_missing_pkce`: the `nonce` may be missing too. Nothing then protects the
+            /// client against an injected code.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<bool>)]
+            pub allow_missing_nonce: Maybe<bool>,
             /// Accepts authorization requests only when they were pushed.
             #[serde(default, deserialize_with = "present")]
             #[schema(value_type = Option<bool>)]
@@ -140,6 +145,7 @@ impl NewClient {
             name,
             first_party,
             allow_missing_pkce,
+            allow_missing_nonce,
             require_pushed_requests,
             id_token_alg,
             post_logout_redirect_uris,
@@ -161,6 +167,7 @@ impl NewClient {
             name,
             first_party,
             allow_missing_pkce,
+            allow_missing_nonce,
             require_pushed_requests,
             id_token_alg,
             post_logout_redirect_uris,

@@ -57,6 +57,8 @@ pub(super) struct ClientView {
     first_party: bool,
     /// Accepts authorization requests without PKCE that have a `nonce`.
     allow_missing_pkce: bool,
+    /// With `allow_missing_pkce`: the `nonce` may be missing too.
+    allow_missing_nonce: bool,
     /// Accepts authorization requests only when they were pushed.
     require_pushed_requests: bool,
     /// Null takes the server's.
@@ -119,6 +121,7 @@ impl ClientView {
             name: settings.sign_in.name.clone(),
             first_party: settings.sign_in.first_party,
             allow_missing_pkce: settings.sign_in.allow_missing_pkce,
+            allow_missing_nonce: settings.sign_in.allow_missing_nonce,
             require_pushed_requests: settings.sign_in.require_pushed_requests,
             id_token_alg: settings.sign_in.id_token_alg.map(|algorithm| algorithm.as_str()),
             post_logout_redirect_uris: settings.sign_in.post_logout_redirect_uris.clone(),

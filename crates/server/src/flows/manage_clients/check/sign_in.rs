@@ -28,6 +28,9 @@ pub(super) fn judge(
     if let Some(allow) = fields.allow_missing_pkce {
         settings.allow_missing_pkce = allow.unwrap_or_default();
     }
+    if let Some(allow) = fields.allow_missing_nonce {
+        settings.allow_missing_nonce = allow.unwrap_or_default();
+    }
     if let Some(require) = fields.require_pushed_requests {
         settings.require_pushed_requests = require.unwrap_or_default();
     }
@@ -56,6 +59,12 @@ pub(super) fn judge_whole(settings: &ClientSettings, complaints: &mut Complaints
     if settings.public && settings.sign_in.allow_missing_pkce {
         // OAuth 2.1 section 7.5.1: a nonce protects a client only whose code nobody else can redeem.
         complaints.add("allow_missing_pkce", "is for confidential clients only: a public client sends PKCE");
+    }
+    if settings.sign_in.allow_missing_nonce && !settings.sign_in.allow_missing_pkce {
+        complaints.add(
+            "allow_missing_nonce",
+            "is for clients with allow_missing_pkce: with PKCE the nonce is optional",
+        );
     }
     if settings.kind == ClientKind::Service && !post_logout_redirect_uris.is_empty() {
         complaints

@@ -188,8 +188,8 @@ fn a_change_keeps_what_it_does_not_name() {
 fn how_people_are_signed_in() {
     let checked = add(json!({
         "id": "app", "kind": "web", "scope": "openid profile email offline_access address phone",
-        "name": " Demo Shop ", "first_party": true, "allow_missing_pkce": true, "require_pushed_requests": true,
-        "id_token_alg": "RS256", "post_logout_redirect_uris": ["https://app.example/"],
+        "name": " Demo Shop ", "first_party": true, "allow_missing_pkce": true, "allow_missing_nonce": true,
+        "require_pushed_requests": true, "id_token_alg": "RS256", "post_logout_redirect_uris": ["https://app.example/"],
         "backchannel_logout_uri": "https://app.example/out",
     }))
     .unwrap();
@@ -198,6 +198,7 @@ fn how_people_are_signed_in() {
         name: Some("Demo Shop".to_owned()),
         first_party: true,
         allow_missing_pkce: true,
+        allow_missing_nonce: true,
         require_pushed_requests: true,
         id_token_alg: Some(Algorithm::RS256),
         post_logout_redirect_uris: vec!["https://app.example/".to_owned()],
@@ -226,6 +227,8 @@ fn only_a_client_with_a_secret_may_leave_pkce_out() {
     let found = complaints("spa", json!({"allow_missing_pkce": true}));
     assert!(found[0].starts_with("allow_missing_pkce: "), "{found:?}");
     assert!(complaints("spa", json!({"allow_missing_pkce": false})).is_empty());
+    let found = complaints("web", json!({"allow_missing_nonce": true}));
+    assert!(found[0].starts_with("allow_missing_nonce: "), "{found:?}");
 }
 
 #[test]
@@ -235,7 +238,7 @@ fn each_member_of_signing_in_goes_back_to_its_default() {
         "post_logout_redirect_uris": ["https://app.example/"], "backchannel_logout_uri": "https://app.example/out",
     }));
     let back = json!({
-        "name": null, "first_party": null, "allow_missing_pkce": null, "require_pushed_requests": null,
+        "name": null, "first_party": null, "allow_missing_pkce": null, "allow_missing_nonce": null, "require_pushed_requests": null,
         "id_token_alg": null, "post_logout_redirect_uris": null, "backchannel_logout_uri": null,
     });
     let after = change(&before, &serde_json::from_value(back).unwrap(), &policy()).unwrap();
