@@ -55,22 +55,26 @@ struct Keeper {
     answers: BufReader<ChildStdout>,
 }
 
-/// The cluster that the tests of one process share.
+/// The cluster that the tests of one process share. Nobody pulls its plug, so it need not sync.
 pub(crate) fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
-    SHARED.get_or_init(Cluster::start)
+    SHARED.get_or_init(|| Cluster::begin("off"))
 }
 
 impl Cluster {
-    /// Makes and starts a cluster for a test that is going to mistreat it.
+    /// Makes and starts a durable cluster, for a test that is going to mistreat it.
     pub(crate) fn start() -> Self {
+        Self::begin("on")
+    }
+
+    fn begin(fsync: &str) -> Self {
         let bin = binaries();
         let directory = tempfile::Builder::new().prefix("countersign-pg-").tempdir().unwrap().keep();
         let user = unprivileged(&directory);
         let port = free_port();
-        // Small, and durable: the tests are about what survives.
+        // Small.
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync=on \
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync={fsync} \
              -c shared_buffers=32MB -c max_connections=300 -c log_min_messages=fatal -c timezone=UTC",
             directory.display()
         );

@@ -17,13 +17,11 @@ use crate::store::{StoreError, StoreResult};
 const KEEPALIVE: Duration = Duration::from_secs(5);
 /// Probes without an answer that end a connection.
 const KEEPALIVE_PROBES: u32 = 3;
-/// After how many times the deadline of a call the server gives its statement up by itself: later
-/// than any caller waits, never earlier. A commit that waits for a synchronous standby and is
-/// cancelled on the server is reported as done, with a mere warning; it must be the caller who
-/// gives up first and knows nothing.
-const STATEMENT_TIMEOUT_DEADLINES: u32 = 2;
-/// A transaction in which nothing happens holds its locks no longer than this.
-const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// After how many times the deadline of a call the server gives its statement up by itself, or a
+/// transaction in which nothing happens: later than any caller waits, never earlier. A commit that
+/// waits for a synchronous standby and is cancelled on the server is reported as done, with a mere
+/// warning; it must be the caller who gives up first and knows nothing.
+const GIVEN_UP_AFTER_DEADLINES: u32 = 2;
 
 /// Settings that help and that not every engine or system has: what a caller has given up, the
 /// server drops too, rather than to wait for a lock in its name.
@@ -145,10 +143,9 @@ pub(super) async fn prepare(
             "SELECT set_config('synchronous_commit', 'on', false)
              WHERE current_setting('synchronous_commit', true) NOT IN ('on', 'remote_apply');
              SET default_transaction_isolation = 'read committed';
-             SET statement_timeout = {};
-             SET idle_in_transaction_session_timeout = {}",
-            (deadline * STATEMENT_TIMEOUT_DEADLINES).as_millis(),
-            IDLE_IN_TRANSACTION_TIMEOUT.as_millis(),
+             SET statement_timeout = {0};
+             SET idle_in_transaction_session_timeout = {0}",
+            (deadline * GIVEN_UP_AFTER_DEADLINES).as_millis(),
         ))
         .await?;
     for setting in COMMON_ADVICE.split(';').chain(settings.split(';')).filter(|s| !s.is_empty()) {
