@@ -15,7 +15,7 @@ pub fn verify_signature_only(
     issuer: &str,
 ) -> Result<AccessClaims, Rejection> {
     let signed = keys.signed_payload(token, ACCESS_TOKEN_TYPE)?;
-    let (claims, _) = payload::parse(&signed)?;
+    let claims = payload::parse(&signed)?;
     if claims.iss != issuer {
         return Err(Rejection::Issuer);
     }

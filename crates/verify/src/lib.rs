@@ -16,16 +16,28 @@
 //! Which algorithms are good is decided by the keys that the verifier was given, each of which is
 //! for one algorithm, and never by the token (RFC 8725 section 3.1).
 
+mod bearer;
+mod checker;
 mod compact;
 pub mod danger;
 mod header;
 mod keys;
 mod payload;
+mod refusal;
 mod rejection;
+mod requirement;
+mod revoked;
 mod verifier;
 
+pub use bearer::bearer_token;
+pub use checker::{Checker, Verified};
+/// The words that this crate's own items are made of.
+pub use countersign_wire as wire;
 pub use keys::{InvalidKey, VerifyingKeys};
+pub use refusal::{Challenge, Refusal, Undecided};
 pub use rejection::Rejection;
+pub use requirement::{Denial, Requirement};
+pub use revoked::RevokedSet;
 pub use verifier::{InvalidVerifier, Verifier};
 
 /// The `typ` of an access token (RFC 9068 section 2.1).

@@ -2,33 +2,19 @@
 //! good.
 
 use countersign_wire::AccessClaims;
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Rejection;
 
-/// The claims, and `nbf`, which Countersign does not issue but a token may have.
-pub(crate) fn parse(json: &[u8]) -> Result<(AccessClaims, Option<u64>), Rejection> {
-    let claims: AccessClaims = serde_json::from_slice(json).map_err(|_| diagnose(json))?;
-    let NotBefore { nbf } = serde_json::from_slice(json).map_err(|_| Rejection::ClaimForm("nbf"))?;
-    Ok((claims, nbf))
-}
-
-#[derive(Deserialize)]
-struct NotBefore {
-    // Through `u64`, so that `null` is a wrong type and not an absence.
-    #[serde(default, deserialize_with = "present")]
-    nbf: Option<u64>,
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    u64::deserialize(deserializer).map(Some)
+/// Reads the claims.
+pub(crate) fn parse(json: &[u8]) -> Result<AccessClaims, Rejection> {
+    serde_json::from_slice(json).map_err(|_| diagnose(json))
 }
 
 /// Tests the form of a claim.
 type Form = fn(&Value) -> bool;
 
-/// The required claims with the test of their form.
+/// The claims whose form has a rejection of its own, with its test: all that are required.
 const REQUIRED: [(&str, Form); 9] = [
     ("iss", Value::is_string),
     ("sub", Value::is_string),
@@ -57,5 +43,9 @@ fn diagnose(json: &[u8]) -> Rejection {
             Some(_) => {}
         }
     }
-    Rejection::Claims
+    // RFC 7519 section 4.1.5: it may be missing, and may not be anything but a number.
+    match members.get("nbf") {
+        Some(nbf) if !nbf.is_u64() => Rejection::ClaimForm("nbf"),
+        _ => Rejection::Claims,
+    }
 }

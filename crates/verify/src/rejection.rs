@@ -73,10 +73,15 @@ pub enum Rejection {
     /// `nbf` has not come.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// It is over before its time: the token, its session, its user, its client or its tenant was
+    /// revoked.
+    #[error("the token was revoked")]
+    Revoked,
 }
 
 impl Rejection {
-    /// The value of `WWW-Authenticate` that goes with the 401 (RFC 6750 section 3).
+    /// The value of `WWW-Authenticate` that goes with the 401 (RFC 6750 section 3). An API with a
+    /// realm or metadata to name uses [`crate::Challenge`].
     pub fn www_authenticate(self) -> String {
         format!("Bearer error=\"invalid_token\", error_description=\"{self}\"")
     }

@@ -81,7 +81,13 @@ impl Verifier {
     /// The one [`Rejection`] that says why the token is not good.
     pub fn verify(&self, token: &str, now_seconds: u64) -> Result<AccessClaims, Rejection> {
         let signed = self.keys.signed_payload(token, crate::ACCESS_TOKEN_TYPE)?;
-        let (claims, not_before) = payload::parse(&signed)?;
+        let claims = payload::parse(&signed)?;
+        self.check_claims(&claims, now_seconds)?;
+        Ok(claims)
+    }
+
+    /// Checks what does not depend on how the claims came: issuer, audience and times.
+    pub(crate) fn check_claims(&self, claims: &AccessClaims, now_seconds: u64) -> Result<(), Rejection> {
         // RFC 9068 section 4: the issuer by exact text, then the audience.
         if claims.iss != self.issuer {
             return Err(Rejection::Issuer);
@@ -89,14 +95,19 @@ impl Verifier {
         if !claims.aud.contains(&self.audience) {
             return Err(Rejection::Audience);
         }
+        self.check_times(claims, now_seconds)
+    }
+
+    /// Checks what changes as time passes.
+    pub(crate) fn check_times(&self, claims: &AccessClaims, now_seconds: u64) -> Result<(), Rejection> {
         // RFC 7519 section 4.1.4: on or after `exp` the token is not accepted.
         if now_seconds >= claims.exp.saturating_add(self.leeway) {
             return Err(Rejection::Expired);
         }
         // RFC 7519 section 4.1.5.
-        if not_before.is_some_and(|nbf| nbf > now_seconds.saturating_add(self.leeway)) {
+        if claims.nbf.is_some_and(|nbf| nbf > now_seconds.saturating_add(self.leeway)) {
             return Err(Rejection::NotYetValid);
         }
-        Ok(claims)
+        Ok(())
     }
 }

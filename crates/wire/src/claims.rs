@@ -55,6 +55,9 @@ pub struct AccessClaims {
     pub exp: u64,
     /// Time of issue.
     pub iat: u64,
+    /// When it begins to be good. Countersign's tokens do not have it: they are good at once.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub nbf: Option<u64>,
     /// The token's own id.
     pub jti: String,
     /// The client it was issued to.
@@ -144,6 +147,11 @@ pub struct LogoutClaims {
     pub sid: SessionId,
     /// That it is a logout: one member with an empty object.
     pub events: serde_json::Value,
+}
+
+/// A claim that is there has a value: `null` is a wrong type, and not an absence.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    u64::deserialize(deserializer).map(Some)
 }
 
 impl AccessClaims {

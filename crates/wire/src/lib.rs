@@ -2,6 +2,7 @@
 //! codes, claims, keys and metadata. Plain data with strict parsing; no I/O, no clock, no
 //! randomness, no cryptography.
 
+mod acr;
 mod authorization;
 mod claims;
 mod error;
@@ -15,6 +16,7 @@ mod scope;
 mod secret;
 mod token;
 
+pub use acr::{ACR_ONE_FACTOR, ACR_TWO_FACTORS, ACR_VALUES, acr_satisfies};
 pub use authorization::{AuthorizationRequest, Prompt, ResponseMode};
 pub use claims::{AccessClaims, Audience, ClaimsKind, IdClaims, LogoutClaims};
 pub use error::{ErrorBody, ErrorCode};

@@ -41,6 +41,7 @@ fn claims(session: SessionId) -> AccessClaims {
         aud: Audience::One("https://api.example".to_owned()),
         exp: NOW.seconds() + 600,
         iat: NOW.seconds(),
+        nbf: None,
         jti: "j".to_owned(),
         client_id: "web".parse().expect("an id"),
         scope: "read write".parse().expect("a scope"),

@@ -100,6 +100,7 @@ fn claims(
         aud,
         exp: now.plus(lifetime).seconds(),
         iat: now.seconds(),
+        nbf: None,
         jti: URL_SAFE_NO_PAD.encode(crate::entropy::bytes::<16>()),
         client_id: client.id.clone(),
         scope,

@@ -1,9 +1,8 @@
 //! What an API does with a bearer token (RFC 6750), for our own APIs.
 
-use countersign_wire::{AccessClaims, ErrorBody, ErrorCode, Scope};
+use countersign_wire::{AccessClaims, ErrorBody, ErrorCode, Scope, acr_satisfies};
 
 use super::FlowResult;
-use super::browser::ACR_VALUES;
 use super::tokens::{self, Token};
 use crate::app::App;
 use crate::store::LivenessQuery;
@@ -92,18 +91,11 @@ pub async fn check_all(
         return Ok(Err(BearerRefusal::Role));
     }
     let is_recent = |most: u64| claims.auth_time.is_some_and(|at| now.seconds().saturating_sub(at) <= most);
-    let is_weak = wanted.acr.as_deref().is_some_and(|acr| !satisfies(claims.acr.as_deref(), acr));
+    let is_weak = wanted.acr.as_deref().is_some_and(|acr| !acr_satisfies(claims.acr.as_deref(), acr));
     if is_weak || wanted.max_age.is_some_and(|most| !is_recent(most)) {
         return Ok(Err(BearerRefusal::Authentication));
     }
     Ok(Ok(claims))
-}
-
-/// Whether an authentication was as good as is wanted, or better. Values that are not ours are
-/// compared as text.
-fn satisfies(acr: Option<&str>, wanted: &str) -> bool {
-    let level = |acr: &str| ACR_VALUES.iter().position(|known| *known == acr);
-    acr.is_some_and(|acr| acr == wanted || level(wanted).is_some_and(|wanted| level(acr) > Some(wanted)))
 }
 
 async fn check_audience(
@@ -168,17 +160,4 @@ pub fn answer(refusal: &BearerRefusal) -> (u16, Option<ErrorBody>) {
         ),
     };
     (status, Some(ErrorBody { error, error_description: text.to_owned() }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_better_authentication_is_good_enough() {
-        assert!(satisfies(Some("aal1"), "aal1") && satisfies(Some("aal2"), "aal1"));
-        assert!(!satisfies(Some("aal1"), "aal2") && !satisfies(None, "aal1"));
-        assert!(satisfies(Some("gold"), "gold"));
-        assert!(!satisfies(Some("gold"), "aal1") && !satisfies(Some("aal2"), "gold"));
-    }
 }

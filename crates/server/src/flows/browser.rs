@@ -1,6 +1,7 @@
 //! Browser sessions: who is signed in with us, in this browser.
 
 use aws_lc_rs::digest::{Context, SHA256};
+pub use countersign_wire::{ACR_ONE_FACTOR, ACR_TWO_FACTORS, ACR_VALUES};
 use countersign_wire::{BrowserSecret, BrowserSessionId};
 
 use super::{FlowResult, Origin, Refusal, access, tickets};
@@ -8,13 +9,6 @@ use crate::app::App;
 pub use crate::store::BrowserStanding;
 use crate::store::{NewBrowserSession, Reason, RenewBrowserSession, User};
 use crate::time::Timestamp;
-
-/// One factor.
-pub const ACR_ONE_FACTOR: &str = "aal1";
-/// Two factors, or a passkey that verified its user.
-pub const ACR_TWO_FACTORS: &str = "aal2";
-/// Every `acr`, the weakest first.
-pub const ACR_VALUES: [&str; 2] = [ACR_ONE_FACTOR, ACR_TWO_FACTORS];
 
 /// How seldom use is written down.
 const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_secs(60);

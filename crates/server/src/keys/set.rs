@@ -358,6 +358,7 @@ mod tests {
             aud: Audience::One("https://api.example".to_owned()),
             exp: NOW.seconds() + 600,
             iat: NOW.seconds(),
+            nbf: None,
             jti: "j".to_owned(),
             client_id: "web".parse().unwrap(),
             scope: "read write".parse().unwrap(),
