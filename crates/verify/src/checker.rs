@@ -69,17 +69,26 @@ impl Checker {
 
     /// A checker of a verifier's tokens, for which nothing is revoked yet.
     pub fn new(verifier: Verifier) -> Self {
-        Self::with_capacity(verifier, Self::REMEMBERED)
-    }
-
-    /// The same, that remembers so many tokens at most; with 0 it remembers none.
-    pub fn with_capacity(verifier: Verifier, remembered: usize) -> Self {
         Self {
             verifier: RwLock::new(Arc::new(verifier)),
             known: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
-            half: remembered / SHARDS / 2,
+            half: Self::REMEMBERED / SHARDS / 2,
             revoked: Arc::default(),
         }
+    }
+
+    /// Remembers so many tokens at most; with less than 32 it remembers none.
+    #[must_use]
+    pub fn remembering(mut self, most: usize) -> Self {
+        self.half = most / SHARDS / 2;
+        self
+    }
+
+    /// Asks a set that others write into, or ask, as well.
+    #[must_use]
+    pub fn with_revoked(mut self, revoked: Arc<RevokedSet>) -> Self {
+        self.revoked = revoked;
+        self
     }
 
     /// What is revoked: whoever reads the feed writes into it.

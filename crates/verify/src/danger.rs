@@ -31,3 +31,12 @@ pub fn verify_signature_only(
 pub fn signed_payload(keys: &VerifyingKeys, token: &str, typ: &str) -> Result<Vec<u8>, Rejection> {
     keys.signed_payload(token, typ)
 }
+
+/// Lets keys, secrets and tokens travel by plain `http` to hosts other than this machine: for a
+/// network that encrypts by itself. Whoever can write to that network can be the issuer.
+#[cfg(feature = "fetch")]
+#[must_use]
+pub fn allow_plain_http(mut builder: crate::GuardBuilder) -> crate::GuardBuilder {
+    builder.plain_http = true;
+    builder
+}

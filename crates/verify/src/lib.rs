@@ -18,26 +18,52 @@
 
 mod bearer;
 mod checker;
+#[cfg(any(feature = "feed", feature = "tower"))]
+mod clock;
 mod compact;
 pub mod danger;
+#[cfg(feature = "feed")]
+mod feed;
+#[cfg(feature = "fetch")]
+mod guard;
 mod header;
+#[cfg(feature = "introspect")]
+mod introspect;
 mod keys;
 mod payload;
 mod refusal;
 mod rejection;
+#[cfg(feature = "fetch")]
+mod remote;
 mod requirement;
+mod resource;
 mod revoked;
+#[cfg(feature = "tower")]
+mod tower;
 mod verifier;
 
 pub use bearer::bearer_token;
 pub use checker::{Checker, Verified};
 /// The words that this crate's own items are made of.
 pub use countersign_wire as wire;
+#[cfg(feature = "feed")]
+pub use feed::FeedStatus;
+#[cfg(any(feature = "feed", feature = "introspect"))]
+pub use guard::Credentials;
+#[cfg(feature = "feed")]
+pub use guard::WhenBehind;
+#[cfg(feature = "fetch")]
+pub use guard::{Guard, GuardBuilder, Status};
 pub use keys::{InvalidKey, VerifyingKeys};
 pub use refusal::{Challenge, Refusal, Undecided};
 pub use rejection::Rejection;
+#[cfg(feature = "fetch")]
+pub use remote::RemoteError;
 pub use requirement::{Denial, Requirement};
+pub use resource::ResourceMetadata;
 pub use revoked::RevokedSet;
+#[cfg(feature = "tower")]
+pub use tower::{GuardLayer, GuardService, NoGuard};
 pub use verifier::{InvalidVerifier, Verifier};
 
 /// The `typ` of an access token (RFC 9068 section 2.1).

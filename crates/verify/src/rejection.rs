@@ -77,6 +77,9 @@ pub enum Rejection {
     /// revoked.
     #[error("the token was revoked")]
     Revoked,
+    /// The issuer says so, and not why (RFC 7662 section 2.2).
+    #[error("the token is not active")]
+    Inactive,
 }
 
 impl Rejection {

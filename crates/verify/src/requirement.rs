@@ -11,6 +11,8 @@ pub struct Requirement {
     roles: Vec<String>,
     acr: Option<String>,
     max_age: Option<u64>,
+    #[cfg(feature = "feed")]
+    when_behind: crate::WhenBehind,
 }
 
 /// What a good token lacks.
@@ -65,6 +67,19 @@ impl Requirement {
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age.as_secs());
         self
+    }
+
+    /// And what to do while the feed is behind; 503 unless it is said otherwise.
+    #[cfg(feature = "feed")]
+    #[must_use]
+    pub fn when_behind(mut self, what: crate::WhenBehind) -> Self {
+        self.when_behind = what;
+        self
+    }
+
+    #[cfg(feature = "feed")]
+    pub(crate) fn behaviour_when_behind(&self) -> crate::WhenBehind {
+        self.when_behind
     }
 
     /// The scope that is wanted.

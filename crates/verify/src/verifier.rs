@@ -31,6 +31,7 @@ pub enum InvalidVerifier {
 pub struct Verifier {
     issuer: String,
     audience: String,
+    published: JwkSet,
     keys: VerifyingKeys,
     leeway: u64,
 }
@@ -51,16 +52,34 @@ impl Verifier {
         keys: JwkSet,
     ) -> Result<Self, InvalidVerifier> {
         let (issuer, audience) = (issuer.into(), audience.into());
+        Self::check_settings(&issuer, &audience, Duration::ZERO)?;
+        if keys.keys.is_empty() {
+            return Err(InvalidVerifier::NoKeys);
+        }
+        Ok(Self { issuer, audience, keys: VerifyingKeys::new(&keys)?, published: keys, leeway: 0 })
+    }
+
+    /// What is refused before there are any keys.
+    pub(crate) fn check_settings(
+        issuer: &str,
+        audience: &str,
+        leeway: Duration,
+    ) -> Result<(), InvalidVerifier> {
         if issuer.is_empty() {
             return Err(InvalidVerifier::NoIssuer);
         }
         if audience.is_empty() {
             return Err(InvalidVerifier::NoAudience);
         }
-        if keys.keys.is_empty() {
-            return Err(InvalidVerifier::NoKeys);
+        if leeway > Self::MAX_LEEWAY {
+            return Err(InvalidVerifier::Leeway);
         }
-        Ok(Self { issuer, audience, keys: VerifyingKeys::new(&keys)?, leeway: 0 })
+        Ok(())
+    }
+
+    /// The keys as they were given.
+    pub fn keys(&self) -> &JwkSet {
+        &self.published
     }
 
     /// Lets tokens live this much longer, and begin this much earlier, for clocks that differ.
@@ -68,9 +87,7 @@ impl Verifier {
     /// # Errors
     /// When it is longer than [`Self::MAX_LEEWAY`].
     pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, InvalidVerifier> {
-        if leeway > Self::MAX_LEEWAY {
-            return Err(InvalidVerifier::Leeway);
-        }
+        Self::check_settings(&self.issuer, &self.audience, leeway)?;
         self.leeway = leeway.as_secs();
         Ok(self)
     }

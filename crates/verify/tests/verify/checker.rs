@@ -85,7 +85,7 @@ fn nothing_bad_is_remembered_and_an_edited_token_is_another() {
 #[test]
 fn few_are_remembered() {
     for remembered in [0, 1, 32, 64] {
-        let checker = Checker::with_capacity(verifier(), remembered);
+        let checker = Checker::new(verifier()).remembering(remembered);
         let tokens: Vec<String> =
             (0..200).map(|n| token(|claims| claims["jti"] = json!(n.to_string()))).collect();
         for token in &tokens {

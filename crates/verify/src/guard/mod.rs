@@ -1,0 +1,172 @@
+//! Everything that an API asks about a token, together: the signature by the issuer's keys, what was
+//! revoked, and, for what cannot be checked here, the issuer.
+
+mod builder;
+#[cfg(any(feature = "feed", feature = "introspect"))]
+mod credentials;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::builder::GuardBuilder;
+#[cfg(any(feature = "feed", feature = "introspect"))]
+pub use self::credentials::Credentials;
+#[cfg(feature = "feed")]
+use crate::feed::{Feed, FeedStatus};
+#[cfg(feature = "introspect")]
+use crate::introspect::Introspection;
+use crate::remote::Keys;
+use crate::{Refusal, Rejection, RemoteError, Requirement, Undecided, Verified};
+
+/// Checks tokens of one issuer for one API. Cheap to clone; its tasks end with the last clone.
+///
+/// What it costs: a token that was seen lately, a hash and some look-ups; a new one, a signature
+/// check. The network is asked for opaque tokens, and by the tasks beside the requests.
+#[derive(Clone)]
+pub struct Guard(Arc<Inner>);
+
+struct Inner {
+    keys: Arc<Keys>,
+    /// How old keys may become while the issuer is away.
+    keys_survive: Duration,
+    #[cfg(feature = "feed")]
+    feed: Option<Arc<Feed>>,
+    /// How far behind the feed may be.
+    #[cfg(feature = "feed")]
+    behind_after: Duration,
+    #[cfg(feature = "introspect")]
+    introspection: Option<Arc<Introspection>>,
+    tasks: Vec<tokio::task::AbortHandle>,
+}
+
+/// How a guard is, for metrics and a health page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// How old the issuer's keys are; `None` before the first have come.
+    pub keys_age: Option<Duration>,
+    /// Why the last fetch of keys failed, if it did.
+    pub keys_error: Option<RemoteError>,
+    /// How far behind the feed is; `None` without a feed.
+    #[cfg(feature = "feed")]
+    pub feed: Option<FeedStatus>,
+}
+
+impl Guard {
+    /// A guard for tokens of this issuer, by the exact text, that are for this audience.
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> GuardBuilder {
+        GuardBuilder::new(issuer.into(), audience.into())
+    }
+
+    /// Waits for the issuer's first keys. A guard that is asked before answers that it cannot tell.
+    ///
+    /// # Errors
+    /// Why the first attempt failed; the attempts go on.
+    pub async fn ready(&self) -> Result<(), RemoteError> {
+        self.0.keys.ready().await
+    }
+
+    /// Checks a token, at a time in seconds since 1970, and what a route wants of it.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to be answered.
+    pub async fn check(
+        &self,
+        token: &str,
+        requirement: &Requirement,
+        now_seconds: u64,
+    ) -> Result<Verified, Refusal> {
+        let verified = if token.starts_with("oat_") {
+            self.ask(token, now_seconds).await?
+        } else {
+            self.check_here(token, requirement, now_seconds).await?
+        };
+        requirement.check(&verified, now_seconds)?;
+        Ok(verified)
+    }
+
+    /// How it is.
+    pub fn status(&self) -> Status {
+        Status {
+            keys_age: self.0.keys.age(),
+            keys_error: self.0.keys.error(),
+            #[cfg(feature = "feed")]
+            feed: self.0.feed.as_ref().map(|feed| feed.status()),
+        }
+    }
+
+    async fn check_here(
+        &self,
+        token: &str,
+        #[cfg_attr(not(feature = "feed"), expect(unused_variables, reason = "only the feed can be behind"))]
+        requirement: &Requirement,
+        now_seconds: u64,
+    ) -> Result<Verified, Refusal> {
+        let keys = &self.0.keys;
+        let checker = keys.checker().ok_or(Refusal::Undecided(Undecided::Keys))?;
+        if keys.age().is_none_or(|age| age > self.0.keys_survive) {
+            return Err(Refusal::Undecided(Undecided::Keys));
+        }
+        let verified = match checker.check(token, now_seconds) {
+            // A key that was made a moment ago, or the sender's invention.
+            Err(Rejection::UnknownKey) if keys.refresh().await => checker.check(token, now_seconds),
+            checked => checked,
+        }?;
+        #[cfg(feature = "feed")]
+        if self.is_behind() {
+            match requirement.behaviour_when_behind() {
+                WhenBehind::Refuse => return Err(Refusal::Undecided(Undecided::Feed)),
+                WhenBehind::Introspect => return self.ask(token, now_seconds).await,
+                WhenBehind::Continue => {}
+            }
+        }
+        Ok(verified)
+    }
+
+    /// Whether something may have been revoked that is not known here.
+    #[cfg(feature = "feed")]
+    fn is_behind(&self) -> bool {
+        let feed = self.0.feed.as_ref();
+        feed.is_some_and(|feed| feed.lag().is_none_or(|lag| lag > self.0.behind_after))
+    }
+
+    #[cfg(feature = "introspect")]
+    async fn ask(&self, token: &str, now_seconds: u64) -> Result<Verified, Refusal> {
+        match &self.0.introspection {
+            Some(introspection) => introspection.ask(token, now_seconds).await,
+            None => Err(Refusal::Undecided(Undecided::NoIntrospection)),
+        }
+    }
+
+    #[cfg(not(feature = "introspect"))]
+    #[expect(clippy::unused_async, reason = "with introspection it asks the issuer")]
+    async fn ask(&self, _token: &str, _now_seconds: u64) -> Result<Verified, Refusal> {
+        Err(Refusal::Undecided(Undecided::NoIntrospection))
+    }
+}
+
+impl std::fmt::Debug for Guard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Guard").field(&self.status()).finish()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// What a route does with a good token while the feed is so far behind that it may be revoked.
+#[cfg(feature = "feed")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenBehind {
+    /// Answers 503.
+    #[default]
+    Refuse,
+    /// Asks the issuer about this token; answers 503 if that gives no answer either.
+    Introspect,
+    /// Goes on: the token is good until it expires, as without a feed.
+    Continue,
+}

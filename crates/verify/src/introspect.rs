@@ -1,0 +1,117 @@
+//! Introspection (RFC 7662), for tokens that cannot be checked here: asked once for all who wait for
+//! the same answer, which is kept no longer than a revocation may take to be seen.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use countersign_wire::AccessClaims;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::checker::{self, Verified};
+use crate::guard::Credentials;
+use crate::remote::{Keys, form_encoded};
+use crate::{Refusal, Rejection, Undecided, payload};
+
+/// Most answers that are kept or awaited. Beyond it every token is asked about anew.
+const MAX_ANSWERS: usize = 16 * 1024;
+
+type TokenHash = [u8; 32];
+/// What came of a question; `None` while nothing has.
+type Answer = Option<Result<Verified, Refusal>>;
+
+/// Asks the issuer.
+pub(crate) struct Introspection {
+    keys: Arc<Keys>,
+    credentials: Credentials,
+    /// How long an answer is kept.
+    delay: Duration,
+    answers: Mutex<HashMap<TokenHash, Kept>>,
+}
+
+struct Kept {
+    answer: watch::Receiver<Answer>,
+    /// Not to be used any more after this.
+    until: Instant,
+}
+
+impl Introspection {
+    pub(crate) fn new(keys: Arc<Keys>, credentials: Credentials, delay: Duration) -> Self {
+        Self { keys, credentials, delay, answers: Mutex::default() }
+    }
+
+    /// What the issuer says of a token, times and audience checked here as well.
+    pub(crate) async fn ask(self: &Arc<Self>, token: &str, now_seconds: u64) -> Result<Verified, Refusal> {
+        let hash = checker::hash(token);
+        let mut answer = match self.kept(&hash) {
+            Some(answer) => answer,
+            None => self.begin(hash, token.to_owned(), now_seconds),
+        };
+        let answer = answer.wait_for(Option::is_some).await.map(|answer| answer.clone());
+        let verified = answer.ok().flatten().unwrap_or(Err(Refusal::Undecided(Undecided::Introspection)))?;
+        let checker = self.keys.checker().ok_or(Refusal::Undecided(Undecided::Keys))?;
+        checker.verifier().check_claims(&verified, now_seconds)?;
+        Ok(verified)
+    }
+
+    fn kept(&self, hash: &TokenHash) -> Option<watch::Receiver<Answer>> {
+        let answers = self.lock();
+        let kept = answers.get(hash)?;
+        // One that is awaited is as new as can be.
+        let is_awaited = kept.answer.borrow().is_none() && kept.answer.has_changed().is_ok();
+        (is_awaited || Instant::now() < kept.until).then(|| kept.answer.clone())
+    }
+
+    /// Asks in a task of its own: whoever asked first may go away.
+    fn begin(self: &Arc<Self>, hash: TokenHash, token: String, now_seconds: u64) -> watch::Receiver<Answer> {
+        let (sender, receiver) = watch::channel(None);
+        let mut answers = self.lock();
+        if answers.len() >= MAX_ANSWERS {
+            let now = Instant::now();
+            answers.retain(|_, kept| now < kept.until);
+        }
+        if answers.len() < MAX_ANSWERS {
+            // Counted from the question: what is revoked while the answer is on its way is in no answer.
+            let until = Instant::now() + self.delay;
+            answers.insert(hash, Kept { answer: receiver.clone(), until });
+        }
+        drop(answers);
+        let this = self.clone();
+        tokio::spawn(async move {
+            let answer = this.introspect(&token, now_seconds).await;
+            if matches!(answer, Err(Refusal::Undecided(_))) {
+                // Not an answer: the next who comes asks again.
+                this.lock().remove(&hash);
+            }
+            sender.send_replace(Some(answer));
+        });
+        receiver
+    }
+
+    async fn introspect(&self, token: &str, now_seconds: u64) -> Result<Verified, Refusal> {
+        let undecided = || Refusal::Undecided(Undecided::Introspection);
+        let metadata = self.keys.known_metadata().ok_or_else(undecided)?;
+        let url = metadata.introspection_endpoint.ok_or_else(undecided)?;
+        let form = format!("token={}&token_type_hint=access_token", form_encoded(token));
+        let reply = self.keys.http.post_form(&url, &self.credentials, form).await;
+        let reply = reply.map_err(|_| undecided())?;
+        let answer: Value = reply.json(&url).map_err(|_| undecided())?;
+        match answer.get("active").and_then(Value::as_bool) {
+            Some(true) => {}
+            Some(false) => return Err(Rejection::Inactive.into()),
+            None => return Err(undecided()),
+        }
+        let claims: AccessClaims = payload::parse(&reply.body)?;
+        // RFC 7662 section 2.2 leaves it to the issuer to compare the expiry; it is compared here too.
+        if claims.exp <= now_seconds {
+            return Err(Rejection::Expired.into());
+        }
+        Ok(Verified::new(claims))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TokenHash, Kept>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
