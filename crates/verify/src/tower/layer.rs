@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use ::http::request::Parts;
 use ::http::{HeaderValue, Request, Response, StatusCode, header};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -67,16 +68,17 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         // The service that is ready goes along with the request; a clone of it takes its place.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         let GuardLayer { guard, wanted } = self.layer.clone();
         Box::pin(async move {
-            match admit(&guard, &wanted, &request).await {
+            let (mut head, body) = request.into_parts();
+            match admit(&guard, &wanted, &head).await {
                 Ok(verified) => {
-                    request.extensions_mut().insert(verified);
-                    inner.call(request).await
+                    head.extensions.insert(verified);
+                    inner.call(Request::from_parts(head, body)).await
                 }
                 Err(refusal) => Ok(respond(&refusal, &wanted.challenge)),
             }
@@ -84,9 +86,9 @@ where
     }
 }
 
-async fn admit<B>(guard: &Guard, wanted: &Wanted, request: &Request<B>) -> Result<Verified, Refusal> {
-    let values = request.headers().get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
-    let token = bearer_token(values, request.uri().query())?;
+async fn admit(guard: &Guard, wanted: &Wanted, head: &Parts) -> Result<Verified, Refusal> {
+    let values = head.headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let token = bearer_token(values, head.uri.query())?;
     guard.check(token, &wanted.requirement, clock::now_seconds()).await
 }
 
