@@ -40,8 +40,8 @@ pub enum Undecided {
     /// Introspection gave no answer.
     #[error("introspection gave no answer")]
     Introspection,
-    /// A token that only introspection can check, where there is none.
-    #[error("the token takes introspection, which is not set up")]
+    /// The route falls back on introspection, and there is none.
+    #[error("introspection is not set up")]
     NoIntrospection,
 }
 

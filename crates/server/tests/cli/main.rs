@@ -13,5 +13,6 @@ mod dev;
 mod doctor;
 mod gateway;
 mod here;
+mod profile_api;
 mod program;
 mod serving;

@@ -116,6 +116,15 @@ pub(crate) struct Server {
     out: Option<BufReader<ChildStdout>>,
     pub(crate) public: String,
     pub(crate) management: String,
+    address: Address,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    host: String,
+    public: u16,
+    management: u16,
 }
 
 impl Server {
@@ -136,7 +145,21 @@ impl Server {
 
     /// The same by another name of this machine.
     pub(crate) fn start_at(host: &str, place: &Place, arguments: &[&str]) -> Self {
-        let (public, management) = (free_port(), free_port());
+        Self::start_again(
+            place,
+            Address { host: host.to_owned(), public: free_port(), management: free_port() },
+            arguments,
+        )
+    }
+
+    /// Where it is, for one that takes its place.
+    pub(crate) fn address(&self) -> Address {
+        self.address.clone()
+    }
+
+    /// Starts one where another was.
+    pub(crate) fn start_again(place: &Place, address: Address, arguments: &[&str]) -> Self {
+        let Address { host, public, management } = &address;
         let (listen, manage) = (format!("127.0.0.1:{public}"), format!("127.0.0.1:{management}"));
         let issuer = format!("http://{host}:{public}");
         let mut all = vec!["serve", "--listen", &listen, "--management-listen", &manage, "--issuer", &issuer];
@@ -155,7 +178,7 @@ impl Server {
         let mut kept = std::fs::File::create(place.path("server.log")).unwrap();
         std::thread::spawn(move || std::io::copy(&mut log, &mut kept));
         let out = child.stdout.take().map(BufReader::new);
-        Self { child, out, public: issuer, management: format!("http://{manage}") }
+        Self { child, out, public: issuer, management: format!("http://{manage}"), address }
     }
 }
 

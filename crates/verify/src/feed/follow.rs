@@ -2,7 +2,6 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::{StatusCode, header};
 use countersign_wire::{AccessToken, REVOCATIONS_SCOPE};
@@ -17,23 +16,18 @@ use crate::guard::Credentials;
 use crate::remote::{Keys, RemoteError, answer, form_encoded};
 use crate::{Verifier, clock};
 
-/// A stream on which nothing came for so long is dead: the server shows life every five seconds.
-const SILENCE: Duration = Duration::from_secs(15);
-/// What is waited before another connection, doubled after each failure until the most.
-const PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
 /// Follows the feed, for ever.
 pub(crate) async fn follow(feed: Arc<Feed>, keys: Arc<Keys>, credentials: Credentials, most: usize) {
     let mut reader = Reader::new(feed.revoked.clone(), most);
-    let mut pause = PAUSE;
+    let pace = keys.pace();
+    let mut pause = pace.retry;
     loop {
         let was_at = reader.cursor();
         let error = match read(&feed, &keys, &credentials, &mut reader).await {
             Ok(End { url, why, was_up_to_date }) => {
                 // A server that stops, or that lets an old token go, is soon there again.
                 if was_up_to_date || reader.cursor() != was_at {
-                    pause = PAUSE;
+                    pause = pace.retry;
                 }
                 answer(&url, &format!("ended the stream: {why}"))
             }
@@ -41,7 +35,7 @@ pub(crate) async fn follow(feed: Arc<Feed>, keys: Arc<Keys>, credentials: Creden
         };
         feed.failed(error);
         tokio::time::sleep(pause.mul_f64(jitter())).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(pace.retry_at_most);
     }
 }
 
@@ -64,7 +58,7 @@ async fn read(
     let mut was_up_to_date = false;
     let over = |why: &str, was_up_to_date| End { url: url.clone(), why: why.to_owned(), was_up_to_date };
     loop {
-        let chunk = match tokio::time::timeout(SILENCE, body.frame()).await {
+        let chunk = match tokio::time::timeout(keys.pace().silence, body.frame()).await {
             Err(_) => return Ok(over("nothing came any more", was_up_to_date)),
             Ok(None | Some(Err(_))) => return Ok(over("the connection was closed", was_up_to_date)),
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),

@@ -10,7 +10,7 @@ use super::{Guard, Inner};
 use crate::feed::{self, Feed};
 #[cfg(feature = "introspect")]
 use crate::introspect::Introspection;
-use crate::remote::{Http, Keys, Recipe};
+use crate::remote::{Http, Keys, Pace, Recipe};
 use crate::{Checker, InvalidVerifier, RevokedSet, Verifier};
 
 /// Settings of a [`Guard`].
@@ -22,6 +22,7 @@ pub struct GuardBuilder {
     remembered: usize,
     keys_survive: Duration,
     pub(crate) plain_http: bool,
+    pub(super) pace: Pace,
     #[cfg(feature = "feed")]
     feed: Option<Credentials>,
     #[cfg(feature = "feed")]
@@ -50,6 +51,7 @@ impl GuardBuilder {
             remembered: Checker::REMEMBERED,
             keys_survive: Self::KEYS_SURVIVE,
             plain_http: false,
+            pace: Pace::default(),
             #[cfg(feature = "feed")]
             feed: None,
             #[cfg(feature = "feed")]
@@ -129,6 +131,7 @@ impl GuardBuilder {
             audience: self.audience,
             leeway: self.leeway,
             remembered: self.remembered,
+            pace: self.pace,
         };
         let revoked = Arc::new(RevokedSet::new());
         let keys = Arc::new(Keys::new(recipe, Http::new(self.plain_http), revoked.clone()));

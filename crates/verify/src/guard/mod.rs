@@ -4,6 +4,8 @@
 mod builder;
 #[cfg(any(feature = "feed", feature = "introspect"))]
 mod credentials;
+#[cfg(all(test, feature = "feed", feature = "introspect"))]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,11 +77,7 @@ impl Guard {
         requirement: &Requirement,
         now_seconds: u64,
     ) -> Result<Verified, Refusal> {
-        let verified = if token.starts_with("oat_") {
-            self.ask(token, now_seconds).await?
-        } else {
-            self.check_here(token, requirement, now_seconds).await?
-        };
+        let verified = self.check_somewhere(token, requirement, now_seconds).await?;
         requirement.check(&verified, now_seconds)?;
         Ok(verified)
     }
@@ -92,6 +90,19 @@ impl Guard {
             #[cfg(feature = "feed")]
             feed: self.0.feed.as_ref().map(|feed| feed.status()),
         }
+    }
+
+    async fn check_somewhere(
+        &self,
+        token: &str,
+        requirement: &Requirement,
+        now_seconds: u64,
+    ) -> Result<Verified, Refusal> {
+        #[cfg(feature = "introspect")]
+        if let Some(introspection) = self.0.introspection.as_ref().filter(|_| token.starts_with("oat_")) {
+            return introspection.ask(token, now_seconds).await;
+        }
+        self.check_here(token, requirement, now_seconds).await
     }
 
     async fn check_here(
@@ -129,17 +140,17 @@ impl Guard {
         feed.is_some_and(|feed| feed.lag().is_none_or(|lag| lag > self.0.behind_after))
     }
 
-    #[cfg(feature = "introspect")]
+    /// Asks the issuer about a token that could have been revoked.
+    #[cfg(feature = "feed")]
+    #[cfg_attr(
+        not(feature = "introspect"),
+        expect(unused_variables, clippy::unused_async, reason = "there is nobody to ask")
+    )]
     async fn ask(&self, token: &str, now_seconds: u64) -> Result<Verified, Refusal> {
-        match &self.0.introspection {
-            Some(introspection) => introspection.ask(token, now_seconds).await,
-            None => Err(Refusal::Undecided(Undecided::NoIntrospection)),
+        #[cfg(feature = "introspect")]
+        if let Some(introspection) = &self.0.introspection {
+            return introspection.ask(token, now_seconds).await;
         }
-    }
-
-    #[cfg(not(feature = "introspect"))]
-    #[expect(clippy::unused_async, reason = "with introspection it asks the issuer")]
-    async fn ask(&self, _token: &str, _now_seconds: u64) -> Result<Verified, Refusal> {
         Err(Refusal::Undecided(Undecided::NoIntrospection))
     }
 }

@@ -12,27 +12,20 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::http::answer;
-use super::{Http, Metadata, RemoteError};
+use super::{Http, Metadata, Pace, RemoteError};
 use crate::{Checker, RevokedSet, Verifier};
 
 /// How long keys are fresh when the issuer does not say, and at least and at most.
 const FRESH: Duration = Duration::from_secs(300);
 const FRESH_AT_LEAST: Duration = Duration::from_secs(60);
 const FRESH_AT_MOST: Duration = Duration::from_secs(24 * 3600);
-/// Time between two fetches, whatever tokens name: the `kid` is the sender's text.
-const FETCH_EVERY: Duration = Duration::from_secs(10);
-/// What is waited after a failure, doubled each time until the most.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-const RETRY_AFTER_AT_MOST: Duration = Duration::from_secs(30);
-/// How long a request with an unknown key waits for the fetch that it asked for.
-const WAIT: Duration = Duration::from_secs(6);
-
 /// What becomes a verifier when the keys are there.
 pub(crate) struct Recipe {
     pub(crate) issuer: String,
     pub(crate) audience: String,
     pub(crate) leeway: Duration,
     pub(crate) remembered: usize,
+    pub(crate) pace: Pace,
 }
 
 /// The keys of an issuer, and the checker that uses them.
@@ -68,6 +61,12 @@ impl Keys {
     #[cfg(feature = "feed")]
     pub(crate) fn issuer(&self) -> &str {
         &self.recipe.issuer
+    }
+
+    /// How often the issuer is asked.
+    #[cfg(feature = "feed")]
+    pub(crate) fn pace(&self) -> Pace {
+        self.recipe.pace
     }
 
     /// The checker; none before the first keys have come.
@@ -117,7 +116,11 @@ impl Keys {
         let mut state = self.state.subscribe();
         let (begun, ended, is_recent) = {
             let state = state.borrow_and_update();
-            (state.begun, state.ended, state.had_at.is_some_and(|at| at.elapsed() < FETCH_EVERY))
+            (
+                state.begun,
+                state.ended,
+                state.had_at.is_some_and(|at| at.elapsed() < self.recipe.pace.fetch_every),
+            )
         };
         let awaited = if ended < begun {
             // One is under way.
@@ -129,23 +132,24 @@ impl Keys {
             begun + 1
         };
         let fetched = state.wait_for(|state| state.ended >= awaited);
-        tokio::time::timeout(WAIT, fetched).await.is_ok_and(|fetched| fetched.is_ok())
+        tokio::time::timeout(self.recipe.pace.wait, fetched).await.is_ok_and(|fetched| fetched.is_ok())
     }
 
     /// Fetches, for ever.
     pub(crate) async fn keep(&self) {
-        let mut pause = RETRY_AFTER;
+        let pace = self.recipe.pace;
+        let mut pause = pace.retry;
         loop {
             self.state.send_modify(|state| state.begun += 1);
             let fetched = self.fetch().await;
             let wait = match &fetched {
                 Ok((_, fresh)) => {
-                    pause = RETRY_AFTER;
+                    pause = pace.retry;
                     *fresh
                 }
                 Err(_) => {
                     let wait = pause;
-                    pause = (pause * 2).min(RETRY_AFTER_AT_MOST);
+                    pause = (pause * 2).min(pace.retry_at_most);
                     wait
                 }
             };
@@ -159,10 +163,10 @@ impl Keys {
                     Err(error) => state.error = Some(error),
                 }
             });
-            tokio::time::sleep(FETCH_EVERY.min(wait)).await;
+            tokio::time::sleep(pace.fetch_every.min(wait)).await;
             tokio::select! {
                 () = self.wanted.notified() => {}
-                () = tokio::time::sleep(wait.saturating_sub(FETCH_EVERY)) => {}
+                () = tokio::time::sleep(wait.saturating_sub(pace.fetch_every)) => {}
             }
         }
     }

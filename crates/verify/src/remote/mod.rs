@@ -3,6 +3,7 @@
 mod http;
 mod keys;
 mod metadata;
+mod pace;
 
 pub(crate) use self::http::Http;
 #[cfg(feature = "feed")]
@@ -11,6 +12,7 @@ pub(crate) use self::http::answer;
 pub(crate) use self::http::form_encoded;
 pub(crate) use self::keys::{Keys, Recipe};
 pub(crate) use self::metadata::Metadata;
+pub(crate) use self::pace::Pace;
 
 /// Why something could not be had of the issuer. None of it holds any of a token or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
