@@ -10,7 +10,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::checker::{self, Verified};
+use crate::cache::{self, TokenHash};
+use crate::checker::Verified;
 use crate::guard::Credentials;
 use crate::remote::{Keys, form_encoded};
 use crate::{Refusal, Rejection, Undecided, payload};
@@ -18,7 +19,6 @@ use crate::{Refusal, Rejection, Undecided, payload};
 /// Most answers that are kept or awaited. Beyond it every token is asked about anew.
 const MAX_ANSWERS: usize = 16 * 1024;
 
-type TokenHash = [u8; 32];
 /// What came of a question; `None` while nothing has.
 type Answer = Option<Result<Verified, Refusal>>;
 
@@ -44,7 +44,7 @@ impl Introspection {
 
     /// What the issuer says of a token, times and audience checked here as well.
     pub(crate) async fn ask(self: &Arc<Self>, token: &str, now_seconds: u64) -> Result<Verified, Refusal> {
-        let hash = checker::hash(token);
+        let hash = cache::hash(token);
         let mut answer = match self.kept(&hash) {
             Some(answer) => answer,
             None => self.begin(hash, token.to_owned(), now_seconds),

@@ -17,6 +17,7 @@
 //! for one algorithm, and never by the token (RFC 8725 section 3.1).
 
 mod bearer;
+mod cache;
 mod checker;
 #[cfg(any(feature = "feed", feature = "tower"))]
 mod clock;
@@ -43,6 +44,7 @@ mod tower;
 mod verifier;
 
 pub use bearer::bearer_token;
+pub use cache::TokenCache;
 pub use checker::{Checker, Verified};
 /// The words that this crate's own items are made of.
 pub use countersign_wire as wire;

@@ -1,5 +1,7 @@
 //! What an API does with a bearer token (RFC 6750), for our own APIs.
 
+use std::sync::Arc;
+
 use countersign_wire::{AccessClaims, ErrorBody, ErrorCode, Scope, acr_satisfies};
 
 use super::FlowResult;
@@ -61,7 +63,7 @@ pub async fn check(
     audience: &str,
     scope: &str,
     now: Timestamp,
-) -> FlowResult<Result<AccessClaims, BearerRefusal>> {
+) -> FlowResult<Result<Arc<AccessClaims>, BearerRefusal>> {
     Ok(check_audience(app, token, audience, now).await?.and_then(|claims| {
         match claims.scope.contains(scope) {
             true => Ok(claims),
@@ -79,7 +81,7 @@ pub async fn check_all(
     token: &str,
     wanted: &Wanted,
     now: Timestamp,
-) -> FlowResult<Result<AccessClaims, BearerRefusal>> {
+) -> FlowResult<Result<Arc<AccessClaims>, BearerRefusal>> {
     let claims = match check_audience(app, token, &wanted.audience, now).await? {
         Ok(claims) => claims,
         Err(refusal) => return Ok(Err(refusal)),
@@ -103,7 +105,7 @@ async fn check_audience(
     token: &str,
     audience: &str,
     now: Timestamp,
-) -> FlowResult<Result<AccessClaims, BearerRefusal>> {
+) -> FlowResult<Result<Arc<AccessClaims>, BearerRefusal>> {
     if token.starts_with("rft_") {
         return Ok(Err(BearerRefusal::RefreshToken));
     }
@@ -129,7 +131,7 @@ async fn check_audience(
     if !liveness.live {
         return Ok(Err(BearerRefusal::Revoked));
     }
-    Ok(Ok(*claims))
+    Ok(Ok(claims))
 }
 
 /// The status and the error of RFC 6750 section 3.1; no error when no token was sent.

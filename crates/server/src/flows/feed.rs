@@ -213,7 +213,7 @@ pub async fn admit(
     app: &App,
     token: &str,
     now: Timestamp,
-) -> FlowResult<Result<AccessClaims, BearerRefusal>> {
+) -> FlowResult<Result<Arc<AccessClaims>, BearerRefusal>> {
     bearer::check(app, token, &app.policy.issuer, REVOCATIONS_SCOPE, now).await
 }
 

@@ -1,6 +1,8 @@
 //! Introspection (RFC 7662). Of a token that the caller cannot use or may not see, the answer is
 //! `active: false` and nothing else.
 
+use std::sync::Arc;
+
 use countersign_wire::{AccessClaims, IntrospectionAnswer, RefreshFacts};
 
 use super::clients::{AuthenticatedClient, Credentials};
@@ -74,7 +76,7 @@ async fn look(
         return Ok(None);
     }
     Ok(Some(if liveness.live {
-        IntrospectionAnswer::access(*claims)
+        IntrospectionAnswer::access(Arc::unwrap_or_clone(claims))
     } else {
         IntrospectionAnswer::inactive()
     }))

@@ -140,9 +140,9 @@ async fn find(app: &App, token: &str, now: Timestamp) -> FlowResult<Option<Found
             }))
         }
         Some(Token::Access(claims)) => Ok((claims.exp > now.seconds()).then_some(Found {
-            target: Target::Token(claims.jti),
+            target: Target::Token(claims.jti.clone()),
             session: claims.sid,
-            client: claims.client_id,
+            client: claims.client_id.clone(),
         })),
     }
 }

@@ -1,11 +1,12 @@
 //! What a string is, if it is a token of ours: opened without the store.
 
-use countersign_verify::Rejection;
+use std::sync::Arc;
+
 use countersign_wire::AccessClaims;
 
 use super::FlowResult;
 use crate::app::App;
-use crate::keys::{OpaqueTokenError, PresentedRefresh, RefreshTokenError};
+use crate::keys::{NotOurs, PresentedRefresh, RefreshTokenError};
 use crate::time::Timestamp;
 
 /// An authentic token. Whether it is live is the store's to say.
@@ -14,7 +15,7 @@ pub(super) enum Token {
     /// A refresh token.
     Refresh(PresentedRefresh),
     /// An access token of either format; it may have expired.
-    Access(Box<AccessClaims>),
+    Access(Arc<AccessClaims>),
 }
 
 /// Opens a token; `None` for what is not ours. A key that is not known here may be one that
@@ -49,15 +50,9 @@ fn try_open(app: &App, token: &str) -> Opened {
         Err(RefreshTokenError::UnknownKey) => return Opened::UnknownKey,
         Err(_) => {}
     }
-    let claims = match keys.open_opaque(token) {
-        Ok(claims) if claims.iss == app.policy.issuer => claims,
-        Ok(_) => return Opened::Foreign,
-        Err(OpaqueTokenError::UnknownKey) => return Opened::UnknownKey,
-        Err(_) => match keys.open_jwt(token, &app.policy.issuer) {
-            Ok(claims) => claims,
-            Err(Rejection::UnknownKey) => return Opened::UnknownKey,
-            Err(_) => return Opened::Foreign,
-        },
-    };
-    Opened::Token(Token::Access(Box::new(claims)))
+    match keys.open_access(token, &app.policy.issuer) {
+        Ok(claims) => Opened::Token(Token::Access(claims)),
+        Err(NotOurs::UnknownKey) => Opened::UnknownKey,
+        Err(NotOurs::Foreign) => Opened::Foreign,
+    }
 }

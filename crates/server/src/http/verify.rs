@@ -38,7 +38,7 @@ pub(super) async fn verify(State(public): State<Arc<Public>>, request: Request) 
     answer(&wanted, bearer::check_all(&public.app, token, &wanted, now).await)
 }
 
-fn answer(wanted: &Wanted, checked: FlowResult<Result<AccessClaims, BearerRefusal>>) -> Response {
+fn answer(wanted: &Wanted, checked: FlowResult<Result<Arc<AccessClaims>, BearerRefusal>>) -> Response {
     match checked {
         Ok(Ok(claims)) => (StatusCode::OK, identity(&claims)).into_response(),
         Ok(Err(refusal)) => refuse(wanted, &refusal),

@@ -16,7 +16,7 @@ pub use access::{IssueError, MAX_ACCESS_TOKEN, OpaqueTokenError};
 pub use kek::{KekError, KeyEncryptionKey};
 pub use plan::{KeySchedule, MAX_NUMBER, RingFull, Step, plan};
 pub use refresh::{PresentedRefresh, RefreshNonce, RefreshTokenError, retry_hash};
-pub use set::KeySet;
+pub use set::{KeySet, NotOurs};
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;

@@ -1,11 +1,13 @@
 //! All keys at one moment, parsed: what a request works with.
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::LessSafeKey;
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use countersign_verify::{Rejection, VerifyingKeys, danger};
+use countersign_verify::{Rejection, TokenCache, VerifyingKeys, danger};
 use countersign_wire::{
     AccessClaims, AccessToken, Algorithm, IdClaims, IdToken, JwkSet, LogoutClaims, LogoutToken, RefreshToken,
     SessionId,
@@ -35,7 +37,21 @@ pub struct KeySet {
     internal: Ring<hmac::Key>,
     published: Published,
     verifying: VerifyingKeys,
+    /// Access tokens that these keys have opened.
+    opened: TokenCache<Arc<AccessClaims>>,
 }
+
+/// Why a text is no access token of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOurs {
+    /// It names a key that is not known: one that another node made a moment ago, perhaps.
+    UnknownKey,
+    /// It was not made by us.
+    Foreign,
+}
+
+/// Most access tokens that are remembered as opened: some 16 MiB.
+const REMEMBERED: usize = 16 * 1024;
 
 /// The keys of a purpose in the order in which they make tokens. There is always one.
 struct Ring<T>(Vec<Numbered<T>>);
@@ -84,6 +100,7 @@ impl KeySet {
             opaque,
             published,
             verifying,
+            opened: TokenCache::new(REMEMBERED),
         })
     }
 
@@ -166,6 +183,24 @@ impl KeySet {
             Algorithm::EdDSA => &self.eddsa,
             Algorithm::RS256 => &self.rs256,
         }
+    }
+
+    /// Opens an access token of our own, of either format; times and audience are not checked. What was
+    /// opened lately is not opened again: gateways ask about the same token with every request.
+    ///
+    /// # Errors
+    /// [`NotOurs`].
+    pub fn open_access(&self, token: &str, issuer: &str) -> Result<Arc<AccessClaims>, NotOurs> {
+        self.opened.get_or_find(token, || match self.open_opaque(token) {
+            Ok(claims) if claims.iss == issuer => Ok(Arc::new(claims)),
+            Ok(_) => Err(NotOurs::Foreign),
+            Err(OpaqueTokenError::UnknownKey) => Err(NotOurs::UnknownKey),
+            Err(_) => match self.open_jwt(token, issuer) {
+                Ok(claims) => Ok(Arc::new(claims)),
+                Err(Rejection::UnknownKey) => Err(NotOurs::UnknownKey),
+                Err(_) => Err(NotOurs::Foreign),
+            },
+        })
     }
 
     /// Opens a JWT of our own: signature, type and issuer are checked, audience and times are not.
