@@ -1,6 +1,7 @@
 //! The figures of `just bench`: the service under a load of our own, beside what the machine and
 //! the HTTP library could do at most, measured in the same run.
 
+mod apis;
 mod ceiling;
 mod chains;
 mod client;
@@ -78,6 +79,12 @@ enum Part {
     ClientCredentials,
     /// Refreshes on PostgreSQL.
     Postgres,
+    /// Checks by countersign-verify.
+    Checks,
+    /// `/verify` for gateways.
+    Gateway,
+    /// From a revocation to its refusal at APIs that follow the feed.
+    Feed,
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is what this program is for")]

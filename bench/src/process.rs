@@ -70,6 +70,7 @@ pub(crate) fn service(
     command
         .arg("serve")
         .args(["--listen", &address.to_string(), "--management-listen", &management.to_string()])
+        .args(["--issuer", &format!("http://{address}")])
         .env_clear()
         .current_dir(data_dir)
         .stdin(Stdio::null())

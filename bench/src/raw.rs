@@ -25,7 +25,7 @@ const RECORD: [u8; 256] = [b'x'; 256];
 pub(crate) const BATCH: u32 = 64;
 
 /// How often a second the work is done, on one thread.
-fn per_second(window: Duration, mut work: impl FnMut() -> Outcome<u32>) -> Outcome<f64> {
+pub(crate) fn per_second(window: Duration, mut work: impl FnMut() -> Outcome<u32>) -> Outcome<f64> {
     let mut done = 0_u64;
     let start = Instant::now();
     loop {

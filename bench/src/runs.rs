@@ -1,5 +1,6 @@
 //! What is measured, in the order of the table.
 
+use std::cell::Cell;
 use std::fs::DirBuilder;
 use std::io::Read;
 use std::os::unix::fs::DirBuilderExt;
@@ -10,17 +11,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::chains::{Pool, Refreshes, form};
+use crate::chains::{Pool, Refreshes, form, get};
 use crate::load::{self, Plan};
 use crate::process::{self, Running};
 use crate::report::{Goal, Row, Unit};
 use crate::seed::{self, Seeded};
-use crate::{Arguments, Outcome, Part, procfs, raw};
+use crate::{Arguments, Outcome, Part, apis, procfs, raw};
 
 /// Not measured at the beginning of each load.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// Sessions in the PostgreSQL store, at most: it takes them in more slowly than SQLite.
 const POSTGRES_SESSIONS: usize = 200_000;
+/// Sessions of the store that gateways and APIs ask.
+const API_SESSIONS: usize = 16_384;
 /// How long the service is left alone before its memory is read.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long each raw figure is measured.
@@ -45,6 +48,12 @@ pub(crate) fn all(arguments: &Arguments) -> Outcome<Vec<Row>> {
     if bench.wants(Part::Postgres) {
         bench.postgres(&mut rows)?;
     }
+    if bench.wants(Part::Checks) {
+        apis::checks(&mut rows)?;
+    }
+    if bench.wants(Part::Gateway) || bench.wants(Part::Feed) {
+        bench.apis(&mut rows)?;
+    }
     Ok(rows)
 }
 
@@ -52,6 +61,8 @@ struct Bench<'a> {
     arguments: &'a Arguments,
     binary: PathBuf,
     connections: usize,
+    /// Once it was measured, in this run.
+    ceiling_rate: Cell<Option<f64>>,
 }
 
 impl<'a> Bench<'a> {
@@ -66,7 +77,7 @@ impl<'a> Bench<'a> {
         }
         DirBuilder::new().recursive(true).mode(0o700).create(&arguments.work_dir)?;
         let connections = usize::try_from(arguments.connections)?;
-        Ok(Self { arguments, binary: binary.canonicalize()?, connections })
+        Ok(Self { arguments, binary: binary.canonicalize()?, connections, ceiling_rate: Cell::new(None) })
     }
 
     fn wants(&self, part: Part) -> bool {
@@ -108,6 +119,7 @@ impl<'a> Bench<'a> {
         let request = form(running.address, "/oauth/token", None, &body);
         let chains = Pool::chains(vec![request], self.connections, "xxxx");
         let (measured, _) = load::run(&self.plan(&running, 0), chains)?;
+        self.ceiling_rate.set(Some(measured.rate()));
         rows.push(Row::load("ceiling: the HTTP library answering 880 bytes", &measured));
         Ok(())
     }
@@ -173,23 +185,53 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    fn introspection(&self, running: &Running, seeded: &Seeded) -> Outcome<Row> {
-        // The tokens first: each session is refreshed once.
-        let count = u64::try_from(seeded.opaque.count())?;
-        let chains =
-            Refreshes::chains(running.address, seed::OPAQUE_APP, seeded.opaque.deal(self.connections))
-                .into_iter()
-                .map(Refreshes::keeping_access_tokens)
-                .collect();
+    /// What gateways and APIs ask, of a store of its own.
+    fn apis(&self, rows: &mut Vec<Row>) -> Outcome<()> {
+        let data_dir = self.fresh_directory("run-apis")?;
+        let (seed_dir, seeded) = seed::sqlite(&self.arguments.work_dir, API_SESSIONS)?;
+        copy_files(&seed_dir, &data_dir)?;
+        let (running, _) = process::service(&self.binary, &data_dir, None)?;
+        let chains = Refreshes::chains(running.address, seed::APP, seeded.app.deal(self.connections));
+        let tokens = self.access_tokens(&running, chains, u64::try_from(API_SESSIONS / 2)?)?;
+        if self.wants(Part::Gateway) {
+            let path = "/verify?audience=https%3A%2F%2Fapi.bench.example&scope=profile%3Aread";
+            let requests = tokens.iter().map(|token| get(running.address, path, &format!("Bearer {token}")));
+            let chains = Pool::chains(requests.collect(), self.connections, "");
+            let (measured, _) = load::run(&self.plan(&running, 0), chains)?;
+            let of_ceiling = self.ceiling_rate.get().map(|ceiling| measured.rate() / ceiling * 100.0);
+            rows.push(Row::load("/verify of JWTs, for gateways", &measured));
+            if let Some(share) = of_ceiling {
+                let row = Row::figure("  its share of the ceiling", share, Unit::Percent);
+                rows.push(row.with_goal(Goal::AtLeast(70.0)));
+            }
+        }
+        if self.wants(Part::Feed) {
+            apis::feed(rows, running.address, tokens)?;
+        }
+        running.stop()?;
+        std::fs::remove_dir_all(&data_dir)?;
+        Ok(())
+    }
+
+    /// Access tokens of sessions that are refreshed once.
+    fn access_tokens(&self, running: &Running, chains: Vec<Refreshes>, count: u64) -> Outcome<Vec<String>> {
+        let chains = chains.into_iter().map(Refreshes::keeping_access_tokens).collect();
         let plan = Plan { warm_up: Duration::ZERO, measure: Duration::ZERO, ..self.plan(running, count) };
         let (measured, chains) = load::run(&plan, chains)?;
         if let Some(error) = measured.first_error {
-            return Err(format!("refreshing for opaque tokens: {error}").into());
+            return Err(format!("refreshing for access tokens: {error}").into());
         }
+        Ok(chains.into_iter().flat_map(Refreshes::into_access_tokens).collect())
+    }
+
+    fn introspection(&self, running: &Running, seeded: &Seeded) -> Outcome<Row> {
+        let count = u64::try_from(seeded.opaque.count())?;
+        let chains =
+            Refreshes::chains(running.address, seed::OPAQUE_APP, seeded.opaque.deal(self.connections));
+        let tokens = self.access_tokens(running, chains, count)?;
         let authorization = basic();
-        let requests = chains
+        let requests = tokens
             .into_iter()
-            .flat_map(Refreshes::into_access_tokens)
             .map(|token| {
                 let body = format!("token={token}&token_type_hint=access_token");
                 form(running.address, "/oauth/introspect", Some(&authorization), &body)

@@ -32,6 +32,10 @@ pub(crate) const APP: &str = "bench-app";
 pub(crate) const OPAQUE_APP: &str = "bench-opaque";
 /// A confidential client for client credentials, with EdDSA, and for introspection.
 pub(crate) const SERVICE: &str = "bench-service";
+/// A confidential client that may read the revocation feed.
+pub(crate) const FEED: &str = "bench-feed";
+/// Whom the access tokens are for.
+pub(crate) const AUDIENCE: &str = "https://api.bench.example";
 /// The service's secret. It opens nothing but stores that hold nothing.
 pub(crate) const SERVICE_SECRET: &str = "countersign-bench-is-not-a-real-service-and-has-no-secrets";
 
@@ -44,7 +48,7 @@ const AT_ONCE: usize = 256;
 /// A stored seed is not used when it is older: its sessions would end of idleness.
 const FRESH: Duration = Duration::from_secs(5 * 24 * 3600);
 /// Moves on when seeds are made in another way.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Written last, so that a directory without it is no seed.
 const MARK: &str = "complete";
 
@@ -211,7 +215,7 @@ fn clients(now: Timestamp) -> Outcome<Vec<Client>> {
         secrets: Vec::new(),
         redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
         scope: "profile:read profile:write offline".parse()?,
-        audience: vec!["https://api.bench.example".to_owned()],
+        audience: vec![AUDIENCE.to_owned()],
         token_format: TokenFormat::Jwt,
         signing_alg: None,
         rotation: Rotation::Rotate,
@@ -235,6 +239,7 @@ fn clients(now: Timestamp) -> Outcome<Vec<Client>> {
     Ok(vec![
         client(OPAQUE_APP, ClientSettings { token_format: TokenFormat::Opaque, ..app.clone() })?,
         client(APP, app)?,
+        client(FEED, ClientSettings { scope: "revocations".parse()?, ..service.clone() })?,
         client(SERVICE, service)?,
     ])
 }

@@ -84,7 +84,10 @@ impl<V: Clone> TokenCache<V> {
         }
     }
 
-    #[expect(clippy::indexing_slicing, reason = "the remainder is less than the number of parts, which is fixed")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the remainder is less than the number of parts, which is fixed"
+    )]
     fn part(&self, hash: &TokenHash) -> &Mutex<Generations<V>> {
         &self.parts[usize::from(hash[0]) % PARTS]
     }
