@@ -49,7 +49,7 @@ pub use checker::{Checker, Verified};
 /// The words that this crate's own items are made of.
 pub use countersign_wire as wire;
 #[cfg(feature = "feed")]
-pub use feed::FeedStatus;
+pub use feed::{FeedReader, FeedStatus, FeedStep, FeedViolation};
 #[cfg(any(feature = "feed", feature = "introspect"))]
 pub use guard::Credentials;
 #[cfg(feature = "feed")]

@@ -17,7 +17,7 @@ mod tokens;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("form", parsers::form),
     ("json", parsers::json),
     ("percent", parsers::percent),
@@ -30,6 +30,7 @@ pub const TARGETS: [Target; 17] = [
     ("refresh_token", tokens::refresh),
     ("opaque_token", tokens::opaque),
     ("jwt", tokens::jwt),
+    ("feed", tokens::feed),
     ("endpoint", server::endpoint),
     ("page", server::page),
     ("authorization", browser::authorization),

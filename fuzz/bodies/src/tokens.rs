@@ -1,16 +1,16 @@
 //! Tokens. The bytes are taken for a token, and for edits of one that is good: nothing may be
 //! accepted but the very token that was made.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use countersign::keys::{KeySet, RefreshNonce};
-use countersign_verify::Verifier;
+use countersign_verify::{FeedReader, FeedStep, RevokedSet, Verifier};
 use countersign_wire::{AccessClaims, Algorithm, Audience, SessionId};
 
 use crate::server::{ISSUER, NOW, key_set};
 
 struct Good {
-    keys: std::sync::Arc<KeySet>,
+    keys: Arc<KeySet>,
     verifier: Verifier,
     refresh: String,
     opaque: String,
@@ -113,5 +113,25 @@ pub(crate) fn jwt(data: &[u8]) {
         let ours = good.jwts.contains(&token);
         assert_eq!(good.keys.open_jwt(&token, ISSUER).is_ok(), ours, "{token:?}");
         assert_eq!(good.verifier.verify(&token, NOW.seconds()).is_ok(), ours, "{token:?}");
+    }
+}
+
+/// What a feed sends: cut in two anywhere it means the same, and what is refused changes nothing that
+/// was not told.
+pub(crate) fn feed(data: &[u8]) {
+    let read = |chunks: &[&[u8]]| {
+        let revoked = Arc::new(RevokedSet::new());
+        let mut reader = FeedReader::new(revoked.clone(), 64);
+        let mut told = Vec::new();
+        let pushed = chunks.iter().try_for_each(|chunk| reader.push(chunk, |step| told.push(step)));
+        (pushed.is_ok(), reader.cursor(), revoked.len(), told)
+    };
+    let whole = read(&[data]);
+    assert!(whole.2 <= 64, "more entries than may be kept");
+    let resets = whole.3.iter().filter(|step| **step == FeedStep::Reset).count();
+    assert!(resets > 0 || whole.1 > 0 || whole.2 == 0, "entries that are not up to the cursor");
+    if whole.0 {
+        let (first, second) = data.split_at(data.len() / 2);
+        assert_eq!(read(&[first, second]), whole);
     }
 }

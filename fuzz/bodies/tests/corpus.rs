@@ -98,6 +98,7 @@ targets!(
     refresh_token,
     opaque_token,
     jwt,
+    feed,
     endpoint,
     page,
     authorization,

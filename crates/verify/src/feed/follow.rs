@@ -10,15 +10,14 @@ use hyper::body::Incoming;
 use serde::Deserialize;
 
 use super::Feed;
-use super::frames::Frames;
-use super::reader::{Reader, Step};
+use super::reader::{FeedReader, FeedStep};
 use crate::guard::Credentials;
 use crate::remote::{Keys, RemoteError, answer, form_encoded};
 use crate::{Verifier, clock};
 
 /// Follows the feed, for ever.
 pub(crate) async fn follow(feed: Arc<Feed>, keys: Arc<Keys>, credentials: Credentials, most: usize) {
-    let mut reader = Reader::new(feed.revoked.clone(), most);
+    let mut reader = FeedReader::new(feed.revoked.clone(), most);
     let pace = keys.pace();
     let mut pause = pace.retry;
     loop {
@@ -51,10 +50,10 @@ async fn read(
     feed: &Feed,
     keys: &Keys,
     credentials: &Credentials,
-    reader: &mut Reader,
+    reader: &mut FeedReader,
 ) -> Result<End, RemoteError> {
     let (url, mut body) = connect(keys, credentials, reader.cursor()).await?;
-    let mut frames = Frames::default();
+    reader.reconnect();
     let mut was_up_to_date = false;
     let over = |why: &str, was_up_to_date| End { url: url.clone(), why: why.to_owned(), was_up_to_date };
     loop {
@@ -63,23 +62,24 @@ async fn read(
             Ok(None | Some(Err(_))) => return Ok(over("the connection was closed", was_up_to_date)),
             Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
         };
-        let events = frames.push(&chunk).map_err(|_| answer(&url, "sends what is no stream of events"))?;
-        for event in &events {
-            let step = reader.take(event).map_err(|violation| answer(&url, &violation.to_string()))?;
-            feed.at(reader.cursor());
-            match step {
-                Step::UpToDate(age) => {
-                    was_up_to_date = true;
-                    feed.up_to_date(age);
-                }
-                Step::Reset => feed.forget(),
-                Step::Behind | Step::Nothing => {}
-                Step::Over(why) => return Ok(over(&why, was_up_to_date)),
+        let mut ended = None;
+        let pushed = reader.push(&chunk, |step| match step {
+            FeedStep::UpToDate(age) => {
+                was_up_to_date = true;
+                feed.up_to_date(age);
             }
-            // A token that is let live longer, for clocks that differ, is revoked as long.
-            let leeway = Verifier::MAX_LEEWAY.as_secs();
-            feed.revoked.forget_some(clock::now_seconds().saturating_sub(leeway));
+            FeedStep::Reset => feed.forget(),
+            FeedStep::Behind | FeedStep::Nothing => {}
+            FeedStep::Over(why) => ended = Some(why),
+        });
+        feed.at(reader.cursor());
+        pushed.map_err(|violation| answer(&url, &violation.to_string()))?;
+        if let Some(why) = ended {
+            return Ok(over(&why, was_up_to_date));
         }
+        // A token that is let live longer, for clocks that differ, is revoked as long.
+        let leeway = Verifier::MAX_LEEWAY.as_secs();
+        feed.revoked.forget_some(clock::now_seconds().saturating_sub(leeway));
     }
 }
 

@@ -14,6 +14,7 @@ use crate::RevokedSet;
 use crate::remote::RemoteError;
 
 pub(crate) use self::follow::follow;
+pub use self::reader::{FeedReader, FeedStep, FeedViolation};
 
 /// How far this API is behind the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]

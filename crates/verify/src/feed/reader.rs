@@ -6,12 +6,13 @@ use std::time::Duration;
 use countersign_wire::{Heartbeat, Revocations};
 use serde::Deserialize;
 
-use super::frames::Frame;
+use super::frames::{Frame, Frames};
 use crate::RevokedSet;
 
-/// Where a reader is in the log.
+/// Reads the feed, for whoever has a connection of their own; [`crate::Guard`] has one.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub struct FeedReader {
+    frames: Frames,
     cursor: u64,
     revoked: Arc<RevokedSet>,
     most: usize,
@@ -19,7 +20,7 @@ pub(crate) struct Reader {
 
 /// What follows from an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum FeedStep {
     /// All is known that was in the log so long ago.
     UpToDate(Duration),
     /// There is more in the log than is known.
@@ -34,13 +35,25 @@ pub(crate) enum Step {
 
 /// The feed is not as it must be: drop it, and ask again from the cursor that is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Violation {
+pub enum FeedViolation {
+    /// No event stream: longer than may be, or not UTF-8.
+    #[error("sends what is no stream of events")]
+    Stream,
+    /// An event's data is not what its type says.
     #[error("sent an event that is not understood")]
     Event,
+    /// A piece that does not continue from the cursor.
     #[error("sent what follows {found}, and {wanted} was wanted")]
-    Gap { wanted: u64, found: u64 },
+    Gap {
+        /// The cursor.
+        wanted: u64,
+        /// Where the piece continues from.
+        found: u64,
+    },
+    /// Numbers that do not ascend, or that the piece does not cover.
     #[error("sent entries out of order")]
     Order,
+    /// More than the reader keeps: nothing of the piece was taken in.
     #[error("has more entries than may be kept")]
     Full,
 }
@@ -51,61 +64,77 @@ struct Over {
     reason: String,
 }
 
-impl Reader {
-    /// A reader that knows nothing, and keeps so many entries at most.
-    pub(crate) fn new(revoked: Arc<RevokedSet>, most: usize) -> Self {
-        Self { cursor: 0, revoked, most }
+impl FeedReader {
+    /// A reader that knows nothing, writes into a set, and keeps so many entries at most.
+    pub fn new(revoked: Arc<RevokedSet>, most: usize) -> Self {
+        Self { frames: Frames::default(), cursor: 0, revoked, most }
     }
 
-    /// All entries up to this number are known.
-    pub(crate) fn cursor(&self) -> u64 {
+    /// All entries up to this number are known: where the next connection continues from.
+    pub fn cursor(&self) -> u64 {
         self.cursor
     }
 
-    /// Takes an event in.
-    pub(crate) fn take(&mut self, frame: &Frame) -> Result<Step, Violation> {
+    /// Another connection begins: what the last one began to say is forgotten.
+    pub fn reconnect(&mut self) {
+        self.frames = Frames::default();
+    }
+
+    /// Takes the next bytes of the stream in, and tells what follows from each event that they end.
+    ///
+    /// # Errors
+    /// The [`FeedViolation`] for which the connection must be dropped. What was told before it counts.
+    pub fn push(&mut self, bytes: &[u8], mut told: impl FnMut(FeedStep)) -> Result<(), FeedViolation> {
+        let frames = self.frames.push(bytes).map_err(|_| FeedViolation::Stream)?;
+        for frame in &frames {
+            told(self.take(frame)?);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, frame: &Frame) -> Result<FeedStep, FeedViolation> {
         match frame.event.as_str() {
             "revocations" => self.revocations(&read(&frame.data)?),
             "heartbeat" => {
                 let Heartbeat { cursor, age_ms } = read(&frame.data)?;
                 match cursor == self.cursor {
-                    true => Ok(Step::UpToDate(Duration::from_millis(age_ms))),
-                    false => Ok(Step::Behind),
+                    true => Ok(FeedStep::UpToDate(Duration::from_millis(age_ms))),
+                    false => Ok(FeedStep::Behind),
                 }
             }
             "reset" => {
                 self.cursor = 0;
                 self.revoked.clear();
-                Ok(Step::Reset)
+                Ok(FeedStep::Reset)
             }
-            "over" => read::<Over>(&frame.data).map(|over| Step::Over(over.reason)),
-            _ => Ok(Step::Nothing),
+            "over" => read::<Over>(&frame.data).map(|over| FeedStep::Over(over.reason)),
+            _ => Ok(FeedStep::Nothing),
         }
     }
 
-    fn revocations(&mut self, piece: &Revocations) -> Result<Step, Violation> {
+    fn revocations(&mut self, piece: &Revocations) -> Result<FeedStep, FeedViolation> {
         if piece.after != self.cursor {
-            return Err(Violation::Gap { wanted: self.cursor, found: piece.after });
+            return Err(FeedViolation::Gap { wanted: self.cursor, found: piece.after });
         }
         let numbers: Vec<u64> = piece.entries.iter().map(|entry| entry.n).collect();
         let ascends = numbers.is_sorted_by(|a, b| a < b);
         let is_within = numbers.iter().all(|n| piece.after < *n && *n <= piece.cursor);
         if !ascends || !is_within || piece.cursor < piece.after {
-            return Err(Violation::Order);
+            return Err(FeedViolation::Order);
         }
         if self.revoked.len() + piece.entries.len() > self.most {
-            return Err(Violation::Full);
+            return Err(FeedViolation::Full);
         }
         for entry in &piece.entries {
             self.revoked.add(entry);
         }
         self.cursor = piece.cursor;
-        Ok(if piece.more { Step::Behind } else { Step::UpToDate(Duration::ZERO) })
+        Ok(if piece.more { FeedStep::Behind } else { FeedStep::UpToDate(Duration::ZERO) })
     }
 }
 
-fn read<'d, T: Deserialize<'d>>(data: &'d str) -> Result<T, Violation> {
-    serde_json::from_str(data).map_err(|_| Violation::Event)
+fn read<'d, T: Deserialize<'d>>(data: &'d str) -> Result<T, FeedViolation> {
+    serde_json::from_str(data).map_err(|_| FeedViolation::Event)
 }
 
 #[cfg(test)]
@@ -116,8 +145,8 @@ mod tests {
         Frame { event: event.to_owned(), data: data.to_owned() }
     }
 
-    fn reader() -> Reader {
-        Reader::new(Arc::default(), 3)
+    fn reader() -> FeedReader {
+        FeedReader::new(Arc::default(), 3)
     }
 
     fn piece(after: u64, cursor: u64, numbers: &[u64], more: bool) -> Frame {
@@ -134,19 +163,19 @@ mod tests {
     #[test]
     fn pieces_follow_one_another() {
         let mut reader = reader();
-        assert_eq!(reader.take(&piece(0, 5, &[2, 4], true)), Ok(Step::Behind));
-        assert_eq!(reader.take(&beat(7)), Ok(Step::Behind));
-        assert_eq!(reader.take(&piece(5, 7, &[7], false)), Ok(Step::UpToDate(Duration::ZERO)));
-        assert_eq!(reader.take(&beat(7)), Ok(Step::UpToDate(Duration::from_millis(12))));
+        assert_eq!(reader.take(&piece(0, 5, &[2, 4], true)), Ok(FeedStep::Behind));
+        assert_eq!(reader.take(&beat(7)), Ok(FeedStep::Behind));
+        assert_eq!(reader.take(&piece(5, 7, &[7], false)), Ok(FeedStep::UpToDate(Duration::ZERO)));
+        assert_eq!(reader.take(&beat(7)), Ok(FeedStep::UpToDate(Duration::from_millis(12))));
         assert_eq!((reader.cursor(), reader.revoked.len()), (7, 3));
-        assert_eq!(reader.take(&frame("sunrise", "?")), Ok(Step::Nothing));
+        assert_eq!(reader.take(&frame("sunrise", "?")), Ok(FeedStep::Nothing));
         // Nothing of a piece that is refused is taken in.
-        assert_eq!(reader.take(&piece(7, 8, &[8], false)), Err(Violation::Full));
-        assert_eq!(reader.take(&piece(5, 9, &[], false)), Err(Violation::Gap { wanted: 7, found: 5 }));
-        assert_eq!(reader.take(&piece(9, 9, &[], false)), Err(Violation::Gap { wanted: 7, found: 9 }));
+        assert_eq!(reader.take(&piece(7, 8, &[8], false)), Err(FeedViolation::Full));
+        assert_eq!(reader.take(&piece(5, 9, &[], false)), Err(FeedViolation::Gap { wanted: 7, found: 5 }));
+        assert_eq!(reader.take(&piece(9, 9, &[], false)), Err(FeedViolation::Gap { wanted: 7, found: 9 }));
         assert_eq!((reader.cursor(), reader.revoked.len()), (7, 3));
-        assert_eq!(reader.take(&frame("over", r#"{"reason":"x"}"#)), Ok(Step::Over("x".to_owned())));
-        assert_eq!(reader.take(&frame("reset", "{}")), Ok(Step::Reset));
+        assert_eq!(reader.take(&frame("over", r#"{"reason":"x"}"#)), Ok(FeedStep::Over("x".to_owned())));
+        assert_eq!(reader.take(&frame("reset", "{}")), Ok(FeedStep::Reset));
         assert_eq!((reader.cursor(), reader.revoked.len()), (0, 0));
     }
 
@@ -155,7 +184,7 @@ mod tests {
         for (after, cursor, numbers) in
             [(0, 5, &[2, 2][..]), (0, 5, &[3, 2]), (0, 5, &[6]), (0, 5, &[0]), (0, 0, &[1])]
         {
-            assert_eq!(reader().take(&piece(after, cursor, numbers, false)), Err(Violation::Order));
+            assert_eq!(reader().take(&piece(after, cursor, numbers, false)), Err(FeedViolation::Order));
         }
         for (event, data) in [
             ("revocations", "{}"),
@@ -167,7 +196,7 @@ mod tests {
             ("heartbeat", r#"{"cursor":-1,"age_ms":0}"#),
             ("over", "[]"),
         ] {
-            assert_eq!(reader().take(&frame(event, data)), Err(Violation::Event), "{event} {data}");
+            assert_eq!(reader().take(&frame(event, data)), Err(FeedViolation::Event), "{event} {data}");
         }
     }
 }

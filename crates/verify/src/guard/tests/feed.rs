@@ -131,6 +131,24 @@ async fn a_log_that_began_anew_is_read_anew() {
 }
 
 #[tokio::test]
+async fn a_reset_counts_whatever_comes_with_it() {
+    let key = Key::new("k");
+    let stub = Stub::new(&key).await;
+    let token = key.sign(&claims(&stub, "j"));
+    let stream = stub.stream(&piece(0, 40, &["j"]));
+    let guard = guard(&stub).await;
+    until("the feed is read", async || is_in_time(&guard)).await;
+    stub.script("/revocations", Script::Hang);
+    stream.send_modify(|text| text.push_str("event: reset\ndata: {}\n\nevent: heartbeat\ndata: ?\n\n"));
+    // It was revoked, and nothing says so any more: it is never taken for good.
+    until("nothing is known", async || {
+        let refusal = check(&guard, &token).await.unwrap_err();
+        refusal == undecided(Undecided::Feed)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_feed_that_lags_or_falls_silent_is_behind() {
     let key = Key::new("k");
     let stub = Stub::new(&key).await;
