@@ -8,6 +8,7 @@ use crate::browser::{Browser, Page};
 use crate::device_flow;
 use crate::on_both;
 use crate::relying::{PASSWORD, address, request, request_with};
+use crate::second_factor::{LATER, add_app, code};
 use crate::sign_in::{assert_error_page, assert_page};
 
 on_both!(case_10_a_user_disabled_while_the_form_is_open, |server| {
@@ -224,5 +225,58 @@ on_both!(case_49_half_a_sign_in_opens_nothing, |server| {
     assert_eq!(browser.get(&address(&request_with(&[("prompt", "none")]))).await.status, 303);
     server.advance(std::time::Duration::from_secs(601));
     assert_error_page(&browser.get(&factor.path).await);
+    probe.nothing_lost(&server).await;
+});
+
+on_both!(case_50_a_weak_sign_in_in_place_of_the_one_that_is_owed, |server| {
+    let secret = server.shop().await;
+    let root = json!({"username": "root", "password": PASSWORD, "roles": ["countersign-admin"]});
+    server.admin_post("/users", root).await.assert_ok();
+    let mut browser = Browser::new(&server);
+    let page = browser.open("/account").await.page_at("/signin");
+    let page = browser.sign_in(&page, "root", PASSWORD).await.page_at("/account");
+    let (app, recovery) = add_app(&server, &mut browser, &page).await;
+    let consent = browser.ask(&request()).await.page_at("/consent");
+    let away = browser.submit(&consent, &[("action", "allow")]).await.away();
+    let first = server.exchange(&secret, &away.parameter("code")).await.assert_ok();
+    let first = crate::relying::claims(&first.str("id_token"));
+    let probe = Probe::new(&server).await.inert(&server).await;
+    server.advance(std::time::Duration::from_secs(601));
+
+    // Whoever holds the cookie and the phone, and not the password, is asked for the password.
+    let mut owed = Vec::new();
+    for asked in [("prompt", "login"), ("max_age", "60")] {
+        owed.push(
+            browser.ask(&request_with(&[asked, ("acr_values", "aal2")])).await.page_at("/signin/confirm"),
+        );
+    }
+    for path in ["/account/totp/remove", "/console/keys/rotate"] {
+        let page = browser.open("/account").await.page_at("/account");
+        let answer = browser.post(path, &[("csrf", page.form().csrf())]).await;
+        owed.push(browser.follow(path, answer).await.page_at("/signin/confirm"));
+    }
+    for page in owed {
+        let factor = page.path.replace("/confirm", "/factor");
+        browser.open(&factor).await.page_at("/signin/confirm");
+        let csrf = page.form().csrf().to_owned();
+        server.advance(LATER);
+        let fresh = code(&app, server.app.clock.now());
+        for (name, value) in [("code", fresh.as_str()), ("recovery_code", recovery[0].as_str())] {
+            let before = browser.session().unwrap().to_owned();
+            let answer = browser.post(&factor, &[("csrf", &csrf), (name, value), ("action", "verify")]).await;
+            browser.follow(&factor, answer).await.page_at("/signin/confirm");
+            assert_eq!(browser.session(), Some(before.as_str()), "nobody has authenticated");
+        }
+        let passkey = factor.replace("/factor", "/factor/passkey");
+        let answer = browser.post(&passkey, &[("csrf", &csrf), ("credential", "{}")]).await;
+        browser.follow(&passkey, answer).await.page_at("/signin/confirm");
+    }
+    // What a client is told is what was shown, and when.
+    let away = browser.ask(&request()).await.away();
+    let told = server.exchange(&secret, &away.parameter("code")).await.assert_ok();
+    let told = crate::relying::claims(&told.str("id_token"));
+    for claim in ["auth_time", "acr", "amr"] {
+        assert_eq!(told[claim], first[claim], "{claim}");
+    }
     probe.nothing_lost(&server).await;
 });
