@@ -182,7 +182,7 @@ pub(crate) async fn a_browser_session_goes_on_after_a_change_as_old_as_it_was(st
     assert!(!world.is_live(&session, at(5)).await);
     assert_eq!(world.refused(&code).await, Some(StartRefusal::Browser));
     let live = world.store.browser_sessions(world.user.id, at(5)).await.unwrap();
-    assert_eq!(live, [after.clone()]);
+    assert_eq!(live, std::slice::from_ref(&after));
     assert!(
         !world.browser_now(&browser).await.is_live(at(5)) && !world.browser_now(&other).await.is_live(at(5))
     );
