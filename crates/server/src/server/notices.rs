@@ -42,8 +42,8 @@ async fn deliver_all(app: &Arc<App>, outbound: &Arc<Outbound>) {
             continue;
         }
         turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-        // Whose receiver is slow keeps nobody else's waiting, however many it is owed: they are not taken while as many
-        // are under way as may be. Many slow ones together are waited for, for as long as one delivery takes at most.
+        // One receiver that is slow keeps nobody else's waiting, however many it is owed: they are not taken while as
+        // many are under way as may be. Many slow ones together can take every place, and then the others wait.
         let is_busy = |turn: &Semaphore| turn.available_permits() == 0;
         let busy: Vec<_> =
             turns.iter().filter(|(_, turn)| is_busy(turn)).map(|(client, _)| client.clone()).collect();
