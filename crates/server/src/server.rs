@@ -143,24 +143,37 @@ pub async fn run(settings: Settings, dev: bool) -> Result<(), ServerError> {
     let socket = bind_socket(&settings.data_dir.join(SOCKET))?;
 
     let demo = if dev { Some(dev::seed(&app).await?) } else { None };
-    let observer = Arc::new(Observer {
-        metrics: app.metrics.clone(),
-        request_timeout: settings.limits.request_timeout,
-        spans: telemetry.exports_spans(),
-    });
+    // A listener of the inside is no browser's business, and has no TLS of its own.
+    let observer = |tls_only| {
+        Arc::new(Observer {
+            metrics: app.metrics.clone(),
+            request_timeout: settings.limits.request_timeout,
+            spans: telemetry.exports_spans(),
+            tls_only,
+        })
+    };
+    let (outside, inside) = (observer(settings.issuer.starts_with("https:")), observer(false));
     let public = Arc::new(Public::new(app.clone(), &settings));
     let routers = [
-        (Listener::Tcp(listener), router::public(public, demo.as_ref().map(|demo| demo.api.clone()))),
-        (Listener::Tcp(management), router::management(app.clone(), settings.limits, Some(admin_token))),
-        (Listener::Unix(socket), router::management(app.clone(), settings.limits, None)),
+        (
+            Listener::Tcp(listener),
+            router::public(public, demo.as_ref().map(|demo| demo.api.clone())),
+            outside,
+        ),
+        (
+            Listener::Tcp(management),
+            router::management(app.clone(), settings.limits, Some(admin_token)),
+            inside.clone(),
+        ),
+        (Listener::Unix(socket), router::management(app.clone(), settings.limits, None), inside),
     ];
     let shutdown = Shutdown::new();
     let upkeep = tokio::spawn(upkeep::run(app.clone(), settings.events_keep, shutdown.clone()));
     let feed = tokio::spawn(feed::run(app.clone(), shutdown.clone()));
     let notices = tokio::spawn(notices::run(app.clone(), shutdown.clone()));
     let mut listeners = tokio::task::JoinSet::new();
-    for (listener, router) in routers {
-        let (router, shutdown) = (layers::observe(router, observer.clone()), shutdown.clone());
+    for (listener, router, observer) in routers {
+        let (router, shutdown) = (layers::observe(router, observer), shutdown.clone());
         let limits = settings.limits;
         listeners.spawn(async move { listen::serve(listener, router, &limits, &shutdown).await });
     }

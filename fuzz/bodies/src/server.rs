@@ -69,7 +69,7 @@ fn start() -> Service {
         add_client(router::management(app.clone(), settings.limits, None)).await;
         let public = router::public(Arc::new(Public::new(app, &settings)), None);
         let request_timeout = settings.limits.request_timeout;
-        (observe(public, Arc::new(Observer { metrics, request_timeout, spans: false })), set)
+        (observe(public, Arc::new(Observer { metrics, request_timeout, spans: false, tls_only: true })), set)
     });
     Service { runtime, public, keys, _dir: dir }
 }

@@ -2,7 +2,7 @@
 
 use countersign_wire::{BrowserSessionId, ClientId, Scope, SessionId, UserId};
 
-use super::browser::{self, BrowserStanding};
+use super::browser::{self, BrowserStanding, Stays};
 use super::{FlowResult, access, logout, revocation};
 use crate::app::App;
 use crate::store::{
@@ -111,14 +111,12 @@ pub async fn end_session(app: &App, user: UserId, id: SessionId, now: Timestamp)
     }
 }
 
-/// Ends everything that the person has, everywhere, and says how many sessions that were. The
-/// caller signs this browser in again.
+/// Ends everything that the person has, everywhere but in this browser. `None`: it is over itself by now.
 ///
 /// # Errors
 /// The store's silence.
-pub async fn end_all(app: &App, user: UserId, now: Timestamp) -> FlowResult<u64> {
-    let ending = revocation::change_user(app, user, &UserChange::SignOut, now).await?;
-    Ok(ending.map_or(0, |ending| ending.receipt.sessions_ended))
+pub async fn end_all(app: &App, standing: &BrowserStanding, now: Timestamp) -> FlowResult<Option<Stays>> {
+    browser::change_own_user(app, standing, UserChange::SignOut, now).await
 }
 
 /// Takes a consent back, and ends the sessions that it was for. False: there was none.
@@ -129,30 +127,6 @@ pub async fn withdraw(app: &App, user: UserId, client: &ClientId, now: Timestamp
     let record = app.clients.lookup(client).await?;
     let keep_until = access::keep_until(app, record.as_deref(), now);
     Ok(app.store.withdraw_consent(user, client, now, keep_until).await?.is_some())
-}
-
-/// Signs this browser in again after a change that ended all of the person's sessions: with the
-/// authentication that it had, and a new cookie.
-///
-/// # Errors
-/// The store's silence; a user who was disabled meanwhile.
-pub async fn stay(
-    app: &App,
-    before: &BrowserStanding,
-    origin: &super::Origin,
-    now: Timestamp,
-) -> FlowResult<(countersign_wire::BrowserSecret, BrowserStanding)> {
-    let Some(user) = app.store.user(before.session.user).await? else {
-        return Err(super::Refusal::UserDisabled.into());
-    };
-    let acr = browser::ACR_VALUES.into_iter().find(|acr| *acr == before.session.acr);
-    let authentication = browser::Authentication {
-        user,
-        acr: acr.unwrap_or(browser::ACR_ONE_FACTOR),
-        amr: before.session.amr.clone(),
-        remember: before.session.remember,
-    };
-    browser::sign_in(app, &authentication, None, origin, now).await
 }
 
 /// The newest events about a person.

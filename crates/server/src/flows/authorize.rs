@@ -5,6 +5,7 @@
 //! next is decided by [`judge`], which is pure.
 
 mod judge;
+mod look;
 mod request;
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use countersign_wire::{
 use serde::{Deserialize, Serialize};
 
 pub use self::judge::{Decision, OFFLINE_ACCESS, Situation, judge};
+use self::look::Next;
+pub(super) use self::look::owes_second_factor;
 pub(super) use self::request::check;
 pub use self::request::{Unanswerable, resolve};
 use super::browser::BrowserStanding;
@@ -333,69 +336,22 @@ async fn next(
     browser: Option<&BrowserStanding>,
     now: Timestamp,
 ) -> FlowResult<Step> {
-    let asked = match &interaction.goal {
-        Goal::Authorize(asked) => asked,
-        Goal::Page(path) | Goal::Confirmed(path) => {
-            let confirms = matches!(interaction.goal, Goal::Confirmed(_));
-            let todo = match browser {
-                Some(browser) if !confirms || browser.session.auth_time >= interaction.started_at => {
-                    return Ok(Step::Page(path.clone()));
-                }
-                Some(_) => Todo::Confirm,
-                None => Todo::SignIn,
-            };
-            let secret = match secret {
-                Some(secret) => secret.clone(),
-                None => keep(app, &interaction, now).await?,
-            };
-            return Ok(Step::Interact(secret, todo));
-        }
-    };
-    let client = match client {
-        Some(client) => Some(client.clone()),
-        None => app.clients.lookup(&asked.client).await?,
-    };
-    // Since the request was checked, the client may have been changed by its operator.
-    let Some(client) = client.filter(|client| client.enabled) else {
-        return Ok(Step::Unanswerable(Unanswerable::Client));
-    };
-    if !request::is_registered(&client, &asked.redirect_uri) {
-        return Ok(Step::Unanswerable(Unanswerable::RedirectUri));
-    }
-    let consent = match browser {
-        Some(browser) => app.store.consent(browser.session.user, &client.id).await?.map(|c| c.scope),
-        None => None,
-    };
-    let has_second_factor = match browser {
-        Some(browser) => super::second_factor::has_any(app, browser.session.user).await?,
-        None => false,
-    };
-    let hinted = asked.request.id_token_hint.as_deref().and_then(|token| {
-        let claims = app.keys.snapshot().open_id_token(token, &app.policy.issuer)?;
-        claims.sub.parse::<UserId>().ok()
-    });
-    let decision = judge(&Situation {
-        client: &client,
-        asked,
-        browser,
-        consent: consent.as_ref(),
-        has_second_factor,
-        hinted,
-        sensitive: &app.policy.sign_in.sensitive,
-        started_at: interaction.started_at,
-        agreed_by: interaction.agreed_by,
-        now,
-    });
-    let todo = match decision {
-        Decision::Do(todo) => todo,
-        Decision::Refuse(error, text) => {
+    let todo = match look::look(app, &interaction, client, browser, now).await? {
+        Next::Page(path) => return Ok(Step::Page(path)),
+        Next::Unanswerable(why) => return Ok(Step::Unanswerable(why)),
+        Next::Do(todo) => todo,
+        Next::Refuse(error, text) => {
             if let Some(secret) = secret {
                 tickets::take::<Interaction>(app, TicketKind::Interaction, secret.expose(), now).await?;
             }
-            return Ok(Step::Answer(refusal(app, asked, error, text)));
+            return Ok(match &interaction.goal {
+                Goal::Authorize(asked) => Step::Answer(refusal(app, asked, error, text)),
+                // Nobody asks for a page of ours but the person.
+                Goal::Page(path) | Goal::Confirmed(path) => Step::Page(path.clone()),
+            });
         }
-        Decision::Issue(scope) => {
-            let Some(browser) = browser else {
+        Next::Issue(client, scope) => {
+            let (Some(browser), Goal::Authorize(asked)) = (browser, &interaction.goal) else {
                 return Ok(Step::Unanswerable(Unanswerable::Over));
             };
             // Of two tabs with one interaction, one gets the code.

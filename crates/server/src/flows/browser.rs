@@ -4,10 +4,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 pub use countersign_wire::{ACR_ONE_FACTOR, ACR_TWO_FACTORS, ACR_VALUES};
 use countersign_wire::{BrowserSecret, BrowserSessionId};
 
-use super::{FlowResult, Origin, Refusal, access, tickets};
+use super::{FlowResult, Origin, Refusal, access, revocation, tickets};
 use crate::app::App;
 pub use crate::store::BrowserStanding;
-use crate::store::{NewBrowserSession, Reason, RenewBrowserSession, User};
+use crate::store::{NewBrowserSession, OwnChange, Reason, RenewBrowserSession, Target, User, UserChange};
 use crate::time::Timestamp;
 
 /// How seldom use is written down.
@@ -24,6 +24,14 @@ pub struct Authentication {
     pub amr: Vec<String>,
     /// Whether the person asked to be remembered.
     pub remember: bool,
+}
+
+/// How a browser goes on after a change that ended everything else.
+pub struct Stays {
+    /// The secret of its new cookie.
+    pub secret: BrowserSecret,
+    /// How many sessions the change ended.
+    pub sessions_ended: u64,
 }
 
 /// The live browser session of a cookie, if any; its use is noted.
@@ -71,6 +79,7 @@ pub async fn sign_in(
                     id: session.id,
                     seen_hash: session.secret_hash,
                     secret_hash: hash(&secret),
+                    auth_time: now,
                     acr: (*acr).to_owned(),
                     amr: amr.clone(),
                     now,
@@ -106,6 +115,62 @@ pub async fn sign_in(
         end(app, replaced, Reason::BrowserSignOut, now).await?;
     }
     Ok((secret, standing))
+}
+
+/// Records a second factor that was added to the authentication of a browser session. That stays as old as it is:
+/// nothing else was shown again. `None`: the browser session is over, or its cookie is another by now.
+///
+/// # Errors
+/// The store's silence.
+pub(super) async fn step_up(
+    app: &App,
+    before: &BrowserStanding,
+    amr: Vec<String>,
+    now: Timestamp,
+) -> FlowResult<Option<(BrowserSecret, BrowserStanding)>> {
+    let secret = BrowserSecret::new(tickets::fresh_secret());
+    let renewed = app
+        .store
+        .renew_browser_session(&RenewBrowserSession {
+            id: before.session.id,
+            seen_hash: before.session.secret_hash,
+            secret_hash: hash(&secret),
+            auth_time: before.session.auth_time,
+            acr: ACR_TWO_FACTORS.to_owned(),
+            amr,
+            now,
+        })
+        .await?;
+    Ok(renewed.map(|standing| (secret, standing)))
+}
+
+/// Changes a person's own user, which ends all that the person has; this browser goes on with the authentication that it
+/// had, for as long as it was to last. `None`: the browser session is over by now, and nothing was changed.
+///
+/// # Errors
+/// The store's silence.
+pub(super) async fn change_own_user(
+    app: &App,
+    before: &BrowserStanding,
+    change: UserChange,
+    now: Timestamp,
+) -> FlowResult<Option<Stays>> {
+    let target = Target::User(before.session.user);
+    let keep_until = revocation::last_expiry(app, &target, now).await?;
+    let secret = BrowserSecret::new(tickets::fresh_secret());
+    let own = OwnChange {
+        user: before.session.user,
+        change,
+        browser: before.session.id,
+        seen_hash: before.session.secret_hash,
+        next: BrowserSessionId(crate::entropy::uuid_v7(now)),
+        secret_hash: hash(&secret),
+        now,
+        keep_until,
+    };
+    let Some(receipt) = app.store.change_own_user(&own).await? else { return Ok(None) };
+    let ending = revocation::ended(app, &target, "user_changed", receipt, keep_until);
+    Ok(Some(Stays { secret, sessions_ended: ending.receipt.sessions_ended }))
 }
 
 /// Ends a browser session and what ends with it.

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::browser::BrowserStanding;
+use super::browser::{self, BrowserStanding, Stays};
 use super::second_factor::{CEREMONY, TOTP_PURPOSE, bodies};
-use super::{FlowError, FlowResult, Origin, revocation, sign_in, tickets};
+use super::{FlowError, FlowResult, Origin, sign_in, tickets};
 use crate::app::App;
 use crate::factors::qr;
 use crate::factors::recovery;
@@ -25,10 +25,9 @@ const MAX_LABEL: usize = 64;
 const MAX_FACTORS: usize = 20;
 
 /// What came of a change of password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordChanged {
-    /// It is changed; so many sessions ended.
-    Yes(u64),
+    /// It is changed.
+    Yes(Stays),
     /// The current one was not right.
     WrongCurrent,
     /// The new one is too short or too long.
@@ -37,6 +36,8 @@ pub enum PasswordChanged {
     Same,
     /// Too many attempts.
     Wait,
+    /// The browser session is over by now.
+    Over,
 }
 
 /// Changes the password of who is signed in.
@@ -76,8 +77,8 @@ pub async fn change_password(
         Err(PasswordError::Busy) => return Err(sign_in::busy()),
         Err(PasswordError::Failed) => return Err(FlowError::Internal("a password could not be hashed")),
     };
-    let ended = revocation::change_user(app, user.id, &UserChange::Password(hash), now).await?;
-    Ok(PasswordChanged::Yes(ended.map_or(0, |ending| ending.receipt.sessions_ended)))
+    let stays = browser::change_own_user(app, standing, UserChange::Password(hash), now).await?;
+    Ok(stays.map_or(PasswordChanged::Over, PasswordChanged::Yes))
 }
 
 /// An authenticator app that is being set up, as its ticket has it.
@@ -136,10 +137,10 @@ pub async fn totp_secret(
 /// What came of setting a factor up.
 pub enum Enrolled {
     /// It is there; with the first one come recovery codes, to be shown once.
-    Yes(Vec<RecoveryCode>),
+    Yes(Vec<RecoveryCode>, Stays),
     /// The code, or the passkey's answer, was wrong.
     Wrong,
-    /// It took too long, or there are too many already.
+    /// It took too long, or there are too many already, or the browser session is over.
     Over,
 }
 
@@ -220,7 +221,7 @@ pub async fn finish_passkey(
 }
 
 /// Takes factors away: those that `is_it` names; with the last one, what is left of the recovery
-/// codes. False: there was none.
+/// codes. `None`: there was none, or the browser session is over.
 ///
 /// # Errors
 /// The store's silence.
@@ -229,21 +230,20 @@ pub async fn remove(
     standing: &BrowserStanding,
     is_it: impl Fn(&Factor) -> bool,
     now: Timestamp,
-) -> FlowResult<bool> {
+) -> FlowResult<Option<Stays>> {
     let factors = app.store.factors(standing.user.id).await?;
     let is_real = |factor: &&Factor| factor.kind != FactorKind::Recovery;
     let mut gone: Vec<Uuid> = factors.iter().filter(is_real).filter(|f| is_it(f)).map(|f| f.id).collect();
     if gone.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     if factors.iter().filter(is_real).all(|factor| gone.contains(&factor.id)) {
         gone = factors.iter().map(|factor| factor.id).collect();
     }
-    revocation::change_user(app, standing.user.id, &UserChange::RemoveFactors(gone), now).await?;
-    Ok(true)
+    browser::change_own_user(app, standing, UserChange::RemoveFactors(gone), now).await
 }
 
-/// Makes new recovery codes in place of all old ones.
+/// Makes new recovery codes in place of all old ones. `None`: the browser session is over.
 ///
 /// # Errors
 /// The store's silence.
@@ -251,14 +251,10 @@ pub async fn new_recovery_codes(
     app: &App,
     standing: &BrowserStanding,
     now: Timestamp,
-) -> FlowResult<Vec<RecoveryCode>> {
-    let user = standing.user.id;
-    let factors = app.store.factors(user).await?;
-    let old: Vec<Uuid> = factors.iter().filter(|f| f.kind == FactorKind::Recovery).map(|f| f.id).collect();
+) -> FlowResult<Option<(Vec<RecoveryCode>, Stays)>> {
     let (codes, records) = recovery_codes(standing, now);
-    revocation::change_user(app, user, &UserChange::RemoveFactors(old), now).await?;
-    revocation::change_user(app, user, &UserChange::AddFactors(records), now).await?;
-    Ok(codes)
+    let stays = browser::change_own_user(app, standing, UserChange::RecoveryCodes(records), now).await?;
+    Ok(stays.map(|stays| (codes, stays)))
 }
 
 /// The factors of a person, for the account page.
@@ -283,6 +279,7 @@ async fn open(
 }
 
 async fn add(app: &App, standing: &BrowserStanding, factor: Factor, now: Timestamp) -> FlowResult<Enrolled> {
+    // Whoever adds one meanwhile moves the stamp on, and so ends this browser session.
     let known = app.store.factors(standing.user.id).await?;
     if known.iter().filter(|factor| factor.kind != FactorKind::Recovery).count() >= MAX_FACTORS {
         return Ok(Enrolled::Over);
@@ -294,8 +291,8 @@ async fn add(app: &App, standing: &BrowserStanding, factor: Factor, now: Timesta
         codes = made;
         new.extend(records);
     }
-    revocation::change_user(app, standing.user.id, &UserChange::AddFactors(new), now).await?;
-    Ok(Enrolled::Yes(codes))
+    let stays = browser::change_own_user(app, standing, UserChange::AddFactors(new), now).await?;
+    Ok(stays.map_or(Enrolled::Over, |stays| Enrolled::Yes(codes, stays)))
 }
 
 fn recovery_codes(standing: &BrowserStanding, now: Timestamp) -> (Vec<RecoveryCode>, Vec<Factor>) {

@@ -6,7 +6,7 @@ use countersign_wire::{ClientId, IdClaims, Parameters};
 use super::browser::{self, BrowserStanding};
 use super::{FlowResult, revocation};
 use crate::app::App;
-use crate::store::{Client, Reason, Target};
+use crate::store::{Client, Reason, Standing, Target};
 use crate::time::Timestamp;
 
 /// What is to be done with a request to sign out.
@@ -34,7 +34,7 @@ pub struct Return {
 pub enum Wrong {
     /// The ID token hint is not one of ours.
     Hint,
-    /// The client is unknown, or not the one that the hint is for.
+    /// The client is unknown or disabled, or not the one that the hint is for.
     Client,
     /// The place to return to is not registered, or it is not known for whom.
     ReturnUri,
@@ -68,7 +68,7 @@ pub async fn run(
     let client = match named.or(hint.as_ref().map(|hint| hint.aud.as_str())).map(str::parse::<ClientId>) {
         None => None,
         Some(Err(_)) => return Ok(Step::Wrong(Wrong::Client)),
-        Some(Ok(id)) => match app.clients.lookup(&id).await? {
+        Some(Ok(id)) => match app.clients.lookup(&id).await?.filter(|client| client.enabled) {
             Some(client) => Some(client),
             None => return Ok(Step::Wrong(Wrong::Client)),
         },
@@ -77,37 +77,38 @@ pub async fn run(
         return Ok(Step::Wrong(Wrong::ReturnUri));
     };
     let place = Return { to, client: client.as_deref().map(name_of) };
-    // Section 2: without a hint that fits who is here, the person is asked.
-    let fits = match (&hint, browser) {
-        (_, None) => true,
-        (Some(hint), Some(browser)) => hint.sub == browser.session.user.to_string(),
-        (None, Some(_)) => false,
+    // An ID token is no secret, and says what the person wants to nobody but the person's own browser: where nobody is
+    // signed in, nothing is left to end. A client ends a session of its own by RFC 7009.
+    let Some(browser) = browser else { return Ok(Step::Done(place)) };
+    let hinted = match &hint {
+        Some(hint) => app.store.standing(hint.sid).await?.filter(|hinted| fits(hint, hinted, browser)),
+        None => None,
     };
-    if !fits && !agreed {
+    // Section 2: the person must be asked, unless the ID token belongs to who is here and to a session that the client
+    // has, or had, in this browser.
+    if hinted.is_none() && !agreed {
         return Ok(Step::Ask(place));
     }
-    if let Some(browser) = browser {
-        browser::end(app, browser.session.id, Reason::BrowserSignOut, now).await?;
-    }
-    if let Some(hint) = hint {
-        end_hinted(app, &hint, now).await?;
+    browser::end(app, browser.session.id, Reason::BrowserSignOut, now).await?;
+    // It ends too when it would outlive the browser's: the client asked for it.
+    if let Some(hinted) = hinted.filter(|hinted| hinted.is_live(now)) {
+        revocation::end(app, &Target::Session(hinted.session.id), Reason::ClientRequest, now).await?;
     }
     Ok(Step::Done(place))
+}
+
+/// Whether an ID token is of this session, and that one of who is here: begun in this browser, or in none.
+fn fits(hint: &IdClaims, hinted: &Standing, browser: &BrowserStanding) -> bool {
+    let session = &hinted.session;
+    session.user == browser.session.user
+        && session.user.to_string() == hint.sub
+        && session.client.as_str() == hint.aud
+        && session.browser.is_none_or(|id| id == browser.session.id)
 }
 
 /// A client's name as people know it.
 pub fn name_of(client: &Client) -> String {
     client.settings.sign_in.name.clone().unwrap_or_else(|| client.id.to_string())
-}
-
-/// The session of the hint ends too when it would outlive the browser's: the client asked for it.
-async fn end_hinted(app: &App, hint: &IdClaims, now: Timestamp) -> FlowResult<()> {
-    let Some(standing) = app.store.standing(hint.sid).await? else { return Ok(()) };
-    let session = &standing.session;
-    if session.user.to_string() == hint.sub && session.client.as_str() == hint.aud && standing.is_live(now) {
-        revocation::end(app, &Target::Session(session.id), Reason::ClientRequest, now).await?;
-    }
-    Ok(())
 }
 
 /// Where to go afterwards; `None` for a place that is not registered, by exact text (section 3).

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use countersign_wire::{LogoutClaims, LogoutToken};
+use countersign_wire::{ClientId, LogoutClaims, LogoutToken};
 use serde_json::json;
 
 use super::{FlowResult, id_tokens};
@@ -45,12 +45,12 @@ pub enum Answer {
     Failed,
 }
 
-/// Takes notices that are due. Those that nobody waits for any more are forgotten.
+/// Takes notices that are due, but for those of some clients. Those that nobody waits for any more are forgotten.
 ///
 /// # Errors
 /// The store's silence.
-pub async fn take(app: &App, now: Timestamp) -> FlowResult<Vec<Delivery>> {
-    let due = app.store.due_logout_notices(BATCH, now, now.plus(LEASE)).await?;
+pub async fn take(app: &App, but_for: &[ClientId], now: Timestamp) -> FlowResult<Vec<Delivery>> {
+    let due = app.store.due_logout_notices(BATCH, but_for, now, now.plus(LEASE)).await?;
     let mut deliveries = Vec::with_capacity(due.len());
     for notice in due {
         let client = app.clients.lookup(&notice.client).await?.filter(|client| client.enabled);

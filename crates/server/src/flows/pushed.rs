@@ -44,7 +44,7 @@ pub async fn push(
         }
         _ => Refusal::invalid_request("a parameter was sent more than once"),
     })?;
-    let request = authorize::check(&client, &pairs).map_err(Refusal::Request)?;
+    let request = authorize::check(app, &client, &pairs).map_err(Refusal::Request)?;
     let secret = tickets::fresh_secret();
     let asked = resolved.with(&client, request);
     tickets::add(app, TicketKind::PushedRequest, &secret, &asked, (LIFETIME, LIFETIME), now).await?;

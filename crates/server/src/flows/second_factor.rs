@@ -3,14 +3,14 @@
 use countersign_wire::{BrowserSecret, UserId};
 use serde::{Deserialize, Serialize};
 
-use super::authorize::Interaction;
-use super::browser::{ACR_TWO_FACTORS, Authentication, BrowserStanding};
+use super::authorize::{self, Interaction};
+use super::browser::{self, ACR_TWO_FACTORS, Authentication, BrowserStanding};
 use super::sign_in::{FIRST_FACTOR, Outcome, finish};
-use super::{FlowResult, Origin, tickets};
+use super::{FlowResult, Origin, records, tickets};
 use crate::app::App;
 use crate::factors::recovery::RecoveryCode;
 use crate::factors::totp::TotpSecret;
-use crate::store::{Factor, FactorKind, FactorUse, TicketKind, User};
+use crate::store::{Event, EventKind, Factor, FactorKind, FactorUse, TicketKind, User};
 use crate::time::Timestamp;
 
 /// What a TOTP secret is sealed for.
@@ -36,6 +36,8 @@ pub struct Whose {
     remember: bool,
     /// What was shown already.
     amr: Vec<String>,
+    /// Whether that was in this interaction: else the second factor is shown alone.
+    has_shown_first: bool,
 }
 
 /// What a person can show.
@@ -63,24 +65,39 @@ pub async fn has_any(app: &App, user: UserId) -> FlowResult<bool> {
     Ok(app.store.factors(user).await?.iter().any(|factor| factor.kind != FactorKind::Recovery))
 }
 
-/// Who has to show something: whose password was right a moment ago, or who is signed in.
-pub fn whose(interaction: &Interaction, standing: Option<&BrowserStanding>, now: Timestamp) -> Option<Whose> {
+/// Who has to show something: whose password was right a moment ago; or who is signed in and owes a second factor, and
+/// nothing that a second factor alone would stand in for. `None`: nobody has to show one here.
+///
+/// # Errors
+/// The store's silence.
+pub async fn whose(
+    app: &App,
+    interaction: &Interaction,
+    standing: Option<&BrowserStanding>,
+    now: Timestamp,
+) -> FlowResult<Option<Whose>> {
     let first = interaction.first_factor.as_ref().filter(|first| now.since(first.at) <= FIRST_FACTOR);
     if let Some(first) = first {
-        return Some(Whose {
+        return Ok(Some(Whose {
             user: first.user,
             stamp: first.stamp,
             remember: first.remember,
             amr: vec!["pwd".to_owned()],
-        });
+            has_shown_first: true,
+        }));
     }
-    let session = &standing?.session;
-    Some(Whose {
+    let Some(standing) = standing else { return Ok(None) };
+    if !authorize::owes_second_factor(app, interaction, standing, now).await? {
+        return Ok(None);
+    }
+    let session = &standing.session;
+    Ok(Some(Whose {
         user: session.user,
         stamp: session.user_stamp,
         remember: session.remember,
         amr: session.amr.clone(),
-    })
+        has_shown_first: false,
+    }))
 }
 
 /// What this person can show; begins a passkey ceremony when there is one.
@@ -116,7 +133,7 @@ pub async fn prove(
     origin: &Origin,
     now: Timestamp,
 ) -> FlowResult<Outcome> {
-    let Some(whose) = whose(interaction, before, now) else { return Ok(Outcome::Over) };
+    let Some(whose) = whose(app, interaction, before, now).await? else { return Ok(Outcome::Over) };
     let Some(user) = app.store.user(whose.user).await? else { return Ok(Outcome::Over) };
     if !user.enabled || user.stamp != whose.stamp {
         return Ok(Outcome::Over);
@@ -140,8 +157,29 @@ pub async fn prove(
             amr.push(method.to_owned());
         }
     }
-    let authentication = Authentication { user, acr: ACR_TWO_FACTORS, amr, remember: whose.remember };
-    finish(app, &authentication, before, origin, now).await
+    if whose.has_shown_first {
+        let authentication = Authentication { user, acr: ACR_TWO_FACTORS, amr, remember: whose.remember };
+        return finish(app, &authentication, before, origin, now).await;
+    }
+    let Some(before) = before else { return Ok(Outcome::Over) };
+    let Some((secret, standing)) = browser::step_up(app, before, amr, now).await? else {
+        return Ok(Outcome::Over);
+    };
+    app.metrics.sign_in(crate::metrics::SignInOutcome::SignedIn);
+    records::add(app, &stepped_up(user.id, origin, now)).await;
+    Ok(Outcome::SignedIn(secret, Box::new(standing)))
+}
+
+fn stepped_up(user: UserId, origin: &Origin, now: Timestamp) -> Event {
+    Event {
+        number: 0,
+        at: now,
+        kind: EventKind::SignIn,
+        session: None,
+        user: Some(user),
+        client: None,
+        detail: format!("showed a second factor: {} with {}", origin.network, origin.agent),
+    }
 }
 
 /// The options of a ceremony in which a passkey says by itself whose it is. `None`: passkeys are

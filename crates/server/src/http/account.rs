@@ -17,7 +17,7 @@ use super::browser::{Submission, Visit, give_session, see_other, take_session};
 use super::consent::lines;
 use crate::flows::FlowResult;
 use crate::flows::account::{self, Account as Facts};
-use crate::flows::browser::BrowserStanding;
+use crate::flows::browser::{BrowserStanding, Stays};
 use crate::flows::enrol::{self, PasswordChanged};
 use crate::flows::explain::{self, State as Closed};
 use crate::pages::{
@@ -91,8 +91,12 @@ pub(super) async fn end_others(State(public): State<Arc<Public>>, request: Reque
         Ok(own) => own,
         Err(page) => return page,
     };
-    match account::end_all(&public.app, standing.session.user, visit.now).await {
-        Ok(ended) => stay(&public, &visit, &standing, &format!("/account?done=others-{ended}")).await,
+    match account::end_all(&public.app, &standing, visit.now).await {
+        Ok(Some(stays)) => {
+            let done = format!("/account?done=others-{}", stays.sessions_ended);
+            stay(&public, &visit, &standing, &stays, &done)
+        }
+        Ok(None) => visit.see_other(&public, "/account?done=gone"),
         Err(error) => visit.failed(&public, &error),
     }
 }
@@ -125,9 +129,11 @@ pub(super) async fn change_password(State(public): State<Arc<Public>>, request: 
     let passwords = (field("current_password"), field("new_password"));
     let problem =
         match enrol::change_password(&public.app, &standing, passwords, &visit.origin, visit.now).await {
-            Ok(PasswordChanged::Yes(ended)) => {
-                return stay(&public, &visit, &standing, &format!("/account?done=password-{ended}")).await;
+            Ok(PasswordChanged::Yes(stays)) => {
+                let done = format!("/account?done=password-{}", stays.sessions_ended);
+                return stay(&public, &visit, &standing, &stays, &done);
             }
+            Ok(PasswordChanged::Over) => return visit.see_other(&public, "/account?done=gone"),
             Ok(PasswordChanged::WrongCurrent) => PasswordProblem::WrongCurrent,
             Ok(PasswordChanged::Length) => PasswordProblem::TooShort,
             Ok(PasswordChanged::Same) => PasswordProblem::Same,
@@ -150,15 +156,10 @@ async fn own(public: &Arc<Public>, request: Request) -> Result<(Submission, Brow
 }
 
 /// After a change that ended everything: this browser goes on with a new cookie.
-async fn stay(public: &Public, visit: &Visit, standing: &BrowserStanding, path: &str) -> Response {
-    match account::stay(&public.app, standing, &visit.origin, visit.now).await {
-        Ok((cookie, standing)) => {
-            let mut response = visit.see_other(public, path);
-            give_session(&mut response, public, &cookie, &standing, visit.now);
-            response
-        }
-        Err(error) => visit.failed(public, &error),
-    }
+fn stay(public: &Public, visit: &Visit, standing: &BrowserStanding, stays: &Stays, path: &str) -> Response {
+    let mut response = visit.see_other(public, path);
+    give_session(&mut response, public, &stays.secret, standing, visit.now);
+    response
 }
 
 /// What the page says was done. The query says it, so it is one of a few words and perhaps a number.

@@ -34,6 +34,8 @@ pub struct Observer {
     pub request_timeout: Duration,
     /// Whether to make a span for each request: only worth the time when spans are exported.
     pub spans: bool,
+    /// Whether browsers are to come back over TLS only: where the issuer is an https URL.
+    pub tls_only: bool,
 }
 
 /// Puts the layer around all routes of a router, also around what answers when none matches.
@@ -62,7 +64,7 @@ pub fn observe(router: Router, observer: Arc<Observer>) -> Router {
                         Ok(Err(_)) => failed(&route),
                         Err(_) => timed_out(),
                     };
-                    finish(response.headers_mut(), header);
+                    finish(response.headers_mut(), header, observer.tls_only);
                     let (status, duration) = (response.status(), start.elapsed());
                     route.observe(&method, status, duration);
                     if let Some(failure) = response.extensions().get::<StoreFailure>() {
@@ -141,7 +143,7 @@ fn method_text(method: &Method) -> &str {
 }
 
 /// The headers of every answer; a handler's own values stay.
-fn finish(headers: &mut HeaderMap, id: HeaderValue) {
+fn finish(headers: &mut HeaderMap, id: HeaderValue, tls_only: bool) {
     // Room for these, and for what the HTTP library adds, is made once.
     headers.reserve(8);
     headers.insert(&X_REQUEST_ID, id);
@@ -153,6 +155,10 @@ fn finish(headers: &mut HeaderMap, id: HeaderValue) {
     default(header::CACHE_CONTROL, "no-store");
     default(header::REFERRER_POLICY, "no-referrer");
     default(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    if tls_only {
+        // RFC 6797 section 6.1, for a year. Not for the domains below: those are not ours.
+        default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
 }
 
 fn failed(route: &RouteMetrics) -> Response {

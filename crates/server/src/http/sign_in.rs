@@ -250,10 +250,19 @@ async fn after(
         Ok(Outcome::SecondFactor) => {
             visit.see_other(public, &format!("/signin/factor?{}", handle(&under_way.secret)))
         }
-        Ok(Outcome::Over | Outcome::Wrong | Outcome::Wait(_)) => {
+        Ok(Outcome::Over) => over(public, &visit, under_way).await,
+        Ok(Outcome::Wrong | Outcome::Wait(_)) => {
             visit.fault(public, StatusCode::BAD_REQUEST, Fault::FormExpired)
         }
         Err(error) => visit.failed(public, &error),
+    }
+}
+
+/// This form is not what is owed, or not any more: who is signed in goes on to what is.
+async fn over(public: &Public, visit: &Visit, under_way: &UnderWay) -> Response {
+    match visit.standing {
+        Some(_) => go_on(public, visit, under_way).await,
+        None => visit.fault(public, StatusCode::BAD_REQUEST, Fault::FormExpired),
     }
 }
 
@@ -359,9 +368,11 @@ async fn factor_form(
         Ok(client) => client,
         Err(error) => return visit.failed(public, &error),
     };
-    let whose = second_factor::whose(interaction, visit.standing.as_ref(), visit.now);
-    let Some(whose) = whose else {
-        return visit.fault(public, StatusCode::BAD_REQUEST, Fault::FormExpired);
+    let whose = second_factor::whose(&public.app, interaction, visit.standing.as_ref(), visit.now);
+    let whose = match whose.await {
+        Ok(Some(whose)) => whose,
+        Ok(None) => return over(public, visit, under_way).await,
+        Err(error) => return visit.failed(public, &error),
     };
     let offer = match second_factor::offer(&public.app, secret, whose, visit.now).await {
         Ok(offer) => offer,

@@ -41,7 +41,13 @@ async fn deliver_all(app: &Arc<App>, outbound: &Arc<Outbound>) {
             under_way.join_next().await;
             continue;
         }
-        let taken = match logout_notices::take(app, app.clock.now()).await {
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        // One receiver that is slow keeps nobody else's waiting, however many it is owed: they are not taken while as
+        // many are under way as may be. Many slow ones together can take every place, and then the others wait.
+        let is_busy = |turn: &Semaphore| turn.available_permits() == 0;
+        let busy: Vec<_> =
+            turns.iter().filter(|(_, turn)| is_busy(turn)).map(|(client, _)| client.clone()).collect();
+        let taken = match logout_notices::take(app, &busy, app.clock.now()).await {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::warn!(?error, "notices of logouts could not be read");
@@ -49,7 +55,11 @@ async fn deliver_all(app: &Arc<App>, outbound: &Arc<Outbound>) {
             }
         };
         if taken.is_empty() {
-            app.store.changed(EVERY).await;
+            // What has ended may be a busy one's.
+            tokio::select! {
+                () = app.store.changed(EVERY) => {}
+                Some(_) = under_way.join_next() => {}
+            }
         }
         for delivery in taken {
             let (app, outbound) = (app.clone(), outbound.clone());
@@ -57,8 +67,7 @@ async fn deliver_all(app: &Arc<App>, outbound: &Arc<Outbound>) {
             let turn =
                 turns.entry(client).or_insert_with(|| Arc::new(Semaphore::new(MOST_OF_A_CLIENT))).clone();
             under_way.spawn(async move {
-                // Whose receiver is slow keeps nobody else's waiting: what finds no turn is let go,
-                // and comes again when its lease is over.
+                // What finds no turn is let go, and comes again when its lease is over.
                 let Ok(Ok(_turn)) = timeout(PATIENCE, turn.acquire_owned()).await else { return };
                 deliver(&app, &outbound, delivery).await;
             });

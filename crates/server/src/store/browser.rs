@@ -112,6 +112,8 @@ pub struct RenewBrowserSession {
     pub seen_hash: [u8; 32],
     /// SHA-256 of the one that it is given.
     pub secret_hash: [u8; 32],
+    /// When the person authenticated: not now, when it was only added to. It never goes back.
+    pub auth_time: Timestamp,
     /// How well the person was authenticated.
     pub acr: String,
     /// By which methods.

@@ -30,6 +30,7 @@ macro_rules! contract_tests {
                 one_replacement_of_a_revision_succeeds, one_replay_of_many_is_counted_each,
                 starts_and_a_disable_leave_nothing_live, one_ticket_starts_one_session,
                 one_take_of_a_ticket_succeeds, one_renewal_of_a_secret_succeeds, one_use_of_a_factor_succeeds,
+                one_change_of_ones_own_leaves_one_browser, an_end_and_a_change_of_ones_own_leave_nothing_live,
                 starts_and_a_sign_out_leave_nothing_live, a_notice_goes_to_one;
             refresh: a_rotation_moves_what_it_must, a_rotation_returns_what_is_stored,
                 reuse_policy_keeps_the_generation, another_generation_changes_nothing,
@@ -58,13 +59,16 @@ macro_rules! contract_tests {
                 clients_in_pages, events_in_pages, events_by_filter;
             sign_in: a_browser_session_starts_as_asked, a_browser_session_needs_its_user,
                 a_browser_session_ends_with_its_gates, a_renewal_changes_the_secret,
+                a_browser_session_goes_on_after_a_change_as_old_as_it_was,
+                a_change_of_ones_own_needs_its_browser_session,
                 use_moves_the_idle_expiry_of_a_browser_session, a_browser_session_ends_what_ends_with_it,
                 tickets_are_replaced_and_taken, a_sign_in_spends_its_ticket,
                 a_refused_sign_in_changes_nothing, sign_ins_are_purged;
-            account: factors_come_and_go_with_the_stamp, a_factor_is_used_up_to_a_counter, a_profile_is_set,
+            account: factors_come_and_go_with_the_stamp, recovery_codes_are_replaced_together,
+                a_factor_is_used_up_to_a_counter, a_profile_is_set,
                 consents_are_remembered, withdrawing_a_consent_ends_the_sessions,
                 a_removed_user_leaves_nothing_live, clients_are_told_of_logouts,
-                notices_are_put_off_and_given_up;
+                notices_of_some_clients_are_passed_over, notices_are_put_off_and_given_up;
             upkeep: purge_removes_only_what_is_past, purge_is_done_in_steps, versions_move, a_ping_answers,
                 a_change_is_waited_for_no_longer_than_asked, export_is_in_pages, unknown_tables_are_refused;
         }

@@ -40,7 +40,7 @@ pub use session::{
 };
 pub use tables::{Column, ColumnKind, TABLES, Table};
 pub use ticket::{Ticket, TicketKind};
-pub use user::{Profile, User, UserChange, UserFilter};
+pub use user::{OwnChange, Profile, User, UserChange, UserFilter};
 
 use async_trait::async_trait;
 use countersign_wire::{BrowserSessionId, ClientId, Scope, SessionId, UserId};
@@ -180,6 +180,11 @@ pub trait Store: Send + Sync + 'static {
         keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>>;
 
+    /// The same by the person, in a browser that stays signed in. The browser session goes on as another one, with the
+    /// user's new stamp, in the same transaction: see [`OwnChange`]. How and when the person authenticated and when it
+    /// ends are as they were: a change is no authentication. `None`: nothing was changed.
+    async fn change_own_user(&self, own: &OwnChange) -> StoreResult<Option<Receipt>>;
+
     /// Removes a user, and with it browser sessions, factors and consents; ends all that the user
     /// has, with its log entry, in the same transaction. `None`: no such user.
     async fn remove_user(
@@ -274,11 +279,12 @@ pub trait Store: Send + Sync + 'static {
     /// Uses a factor up to a counter: see [`FactorUse`]. `false`: nothing was changed.
     async fn use_factor(&self, used: &FactorUse) -> StoreResult<bool>;
 
-    /// Notices that are due, the longest due first; each is put off until `again_at`, so that of
-    /// two callers one gets it, and one that is never finished comes back.
+    /// Notices that are due, the longest due first, but for those of the clients in `but_for`; each is put off until
+    /// `again_at`, so that of two callers one gets it, and one that is never finished comes back.
     async fn due_logout_notices(
         &self,
         limit: u32,
+        but_for: &[ClientId],
         now: Timestamp,
         again_at: Timestamp,
     ) -> StoreResult<Vec<LogoutNotice>>;

@@ -1,6 +1,6 @@
 //! Users.
 
-use countersign_wire::UserId;
+use countersign_wire::{BrowserSessionId, UserId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -66,6 +66,8 @@ pub enum UserChange {
     AddFactors(Vec<Factor>),
     /// These factors and no others go; the stamp moves on.
     RemoveFactors(Vec<Uuid>),
+    /// These recovery codes in place of all that there are; the stamp moves on.
+    RecoveryCodes(Vec<Factor>),
     /// Another profile and address; the stamp moves on when the address is another.
     Profile(Option<String>, Box<Profile>),
 }
@@ -78,7 +80,7 @@ impl UserChange {
             Self::Enable => !before.enabled,
             Self::Password(_) | Self::SignOut => true,
             Self::Roles(roles) => *roles != before.roles,
-            Self::AddFactors(factors) => !factors.is_empty(),
+            Self::AddFactors(factors) | Self::RecoveryCodes(factors) => !factors.is_empty(),
             Self::RemoveFactors(ids) => !ids.is_empty(),
             Self::Profile(email, profile) => *email != before.email || **profile != before.profile,
         }
@@ -94,7 +96,9 @@ impl UserChange {
             Self::Roles(roles) => {
                 before.roles.iter().any(|r| !roles.contains(r)).then_some(Reason::RoleRemoved)
             }
-            Self::AddFactors(_) | Self::RemoveFactors(_) => Some(Reason::FactorChange),
+            Self::AddFactors(_) | Self::RemoveFactors(_) | Self::RecoveryCodes(_) => {
+                Some(Reason::FactorChange)
+            }
             Self::Profile(email, _) => (*email != before.email).then_some(Reason::EmailChange),
         }
     }
@@ -109,8 +113,39 @@ impl UserChange {
             Self::Roles(_) => "the user's roles were set",
             Self::AddFactors(_) => "the user's second factors were added to",
             Self::RemoveFactors(_) => "second factors were taken from the user",
+            Self::RecoveryCodes(_) => "the user's recovery codes were made anew",
             Self::Profile(..) => "the user's profile was set",
         }
+    }
+}
+
+/// A change that a person makes to their own user in a browser that stays signed in. Succeeds while that browser
+/// session has `seen_hash`, is the user's and is live ([`super::BrowserStanding::is_live`]): what ended it meanwhile,
+/// on any node, has ended what it was about to do as well.
+#[derive(Debug, Clone)]
+pub struct OwnChange {
+    /// Whose.
+    pub user: UserId,
+    /// What: one that ends what the user has; any other is refused.
+    pub change: UserChange,
+    /// In which browser session.
+    pub browser: BrowserSessionId,
+    /// SHA-256 of the secret that the browser has.
+    pub seen_hash: [u8; 32],
+    /// The browser session that goes on in its place.
+    pub next: BrowserSessionId,
+    /// SHA-256 of the secret that the browser is given.
+    pub secret_hash: [u8; 32],
+    /// When.
+    pub now: Timestamp,
+    /// When the last access token that the log entry could concern has expired.
+    pub keep_until: Timestamp,
+}
+
+impl OwnChange {
+    /// Whether it ends what the user as stored has: only then is the browser session that makes it over.
+    pub(super) fn ends(&self, before: &User) -> bool {
+        self.change.changes(before) && self.change.ends(before).is_some()
     }
 }
 

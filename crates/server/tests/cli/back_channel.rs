@@ -1,14 +1,17 @@
 //! A client that is told of ended sessions (OpenID Connect Back-Channel Logout 1.0), as a server of
 //! its own that is away at first.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::Value;
 
 use crate::program::{Place, Server};
@@ -16,8 +19,15 @@ use crate::program::{Place, Server};
 /// Longer than a notice takes after one failure.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Waits for one notice, answers it with this status, and gives the token's header and claims.
-fn receive(listener: &TcpListener, status: &str) -> (Value, Value) {
+/// A logout token as it was sent, and what it says.
+struct Received {
+    token: String,
+    header: Value,
+    claims: Value,
+}
+
+/// Waits for one notice and answers it with this status.
+fn receive(listener: &TcpListener, status: &str) -> Received {
     let (mut stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     let mut request = String::new();
@@ -38,7 +48,43 @@ fn receive(listener: &TcpListener, status: &str) -> (Value, Value) {
     write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").unwrap();
     let mut parts = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap());
     let mut json = || serde_json::from_slice(&parts.next().unwrap()).unwrap();
-    (json(), json())
+    let (header, claims) = (json(), json());
+    Received { token, header, claims }
+}
+
+/// The server's key set.
+fn key_set(server: &Server) -> JwkSet {
+    let mut stream = TcpStream::connect(server.public.strip_prefix("http://").unwrap()).unwrap();
+    write!(stream, "GET /.well-known/jwks.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+/// What a receiver checks (Back-Channel Logout 1.0 section 2.6), by a library that is not ours.
+#[track_caller]
+fn assert_valid(received: &Received, server: &Server, user: &str, session: &str) {
+    let Received { token, header, claims } = received;
+    assert_eq!(header["typ"], "logout+jwt");
+    let key = key_set(server).find(header["kid"].as_str().unwrap()).unwrap().clone();
+    // The key says with what it signs, not the token.
+    let algorithm: Algorithm = key.common.key_algorithm.unwrap().to_string().parse().unwrap();
+    let mut validation = Validation::new(algorithm);
+    validation.set_audience(&["app"]);
+    validation.set_issuer(&[&server.public]);
+    validation.set_required_spec_claims(&["iss", "aud", "exp"]);
+    validation.leeway = 0;
+    let checked = jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(&key).unwrap(), &validation);
+    assert_eq!(checked.unwrap().claims, *claims);
+    let number = |claim: &str| claims[claim].as_u64().unwrap();
+    let lifetime = number("exp") - number("iat");
+    assert!((1..=120).contains(&lifetime), "{claims}: section 2.4 wants it short");
+    assert!(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs().abs_diff(number("iat")) < 60, "{claims}");
+    assert_eq!((claims["sub"].as_str(), claims["sid"].as_str()), (Some(user), Some(session)));
+    assert!(!claims["jti"].as_str().unwrap().is_empty());
+    let event = serde_json::json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+    assert_eq!(claims["events"], event);
+    assert!(claims.get("nonce").is_none(), "it must not be taken for an ID token");
 }
 
 #[test]
@@ -46,7 +92,7 @@ fn a_client_is_told_of_ended_sessions_until_it_has_heard() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/told", listener.local_addr().unwrap());
     let place = Place::new();
-    place.run(&["user", "add", "ana"]).assert_ok();
+    let user = place.json(&["user", "add", "ana"])["user_id"].as_str().unwrap().to_owned();
     place
         .run(&[
             "client",
@@ -68,17 +114,16 @@ fn a_client_is_told_of_ended_sessions_until_it_has_heard() {
     // Ended while no server runs: the notice waits in the store.
     place.run(&["session", "revoke", &first]).assert_ok();
     let server = Server::start(&place, &[]);
-    receive(&listener, "500 Internal Server Error");
-    let (header, claims) = receive(&listener, "200 OK");
-    assert_eq!(header["typ"], "logout+jwt");
-    assert_eq!(claims["sid"], first);
-    assert_eq!(claims["aud"], "app");
-    assert_eq!(claims["iss"], server.public);
-    assert!(claims["events"]["http://schemas.openid.net/event/backchannel-logout"].is_object(), "{claims}");
-    assert!(claims.get("nonce").is_none(), "it must not be taken for an ID token");
+    let refused = receive(&listener, "500 Internal Server Error");
+    assert_valid(&refused, &server, &user, &first);
+    let again = receive(&listener, "200 OK");
+    assert_valid(&again, &server, &user, &first);
     place.run(&["user", "disable", "ana"]).assert_ok();
-    let (_, claims) = receive(&listener, "204 No Content");
-    assert_eq!(claims["sid"], second);
+    let other = receive(&listener, "204 No Content");
+    assert_valid(&other, &server, &user, &second);
+    let ids: BTreeSet<_> =
+        [&refused, &again, &other].map(|received| received.claims["jti"].to_string()).into();
+    assert_eq!(ids.len(), 3, "each token has an id of its own");
 }
 
 /// Two clients, of which one accepts what is sent to it and never answers.
@@ -116,8 +161,7 @@ fn a_receiver_that_never_answers_holds_up_nobody_else() {
         }
     });
     let _server = Server::start(&place, &[]);
-    let (_, claims) = receive(&good, "200 OK");
-    assert_eq!(claims["sid"], last);
+    assert_eq!(receive(&good, "200 OK").claims["sid"], last);
     // One after the other they would all have been waited for first.
     assert!(asked.load(Ordering::SeqCst) < SESSIONS / 2, "{asked:?} of the silent one's came first");
 }

@@ -8,6 +8,7 @@ use crate::browser::{Browser, Page};
 use crate::device_flow;
 use crate::on_both;
 use crate::relying::{PASSWORD, address, request, request_with};
+use crate::second_factor::{LATER, add_app, code};
 use crate::sign_in::{assert_error_page, assert_page};
 
 on_both!(case_10_a_user_disabled_while_the_form_is_open, |server| {
@@ -224,5 +225,56 @@ on_both!(case_49_half_a_sign_in_opens_nothing, |server| {
     assert_eq!(browser.get(&address(&request_with(&[("prompt", "none")]))).await.status, 303);
     server.advance(std::time::Duration::from_secs(601));
     assert_error_page(&browser.get(&factor.path).await);
+    probe.nothing_lost(&server).await;
+});
+
+on_both!(case_50_a_weak_sign_in_in_place_of_the_one_that_is_owed, |server| {
+    server.shop().await;
+    let root = json!({"username": "root", "password": PASSWORD, "roles": ["countersign-admin"]});
+    server.admin_post("/users", root).await.assert_ok();
+    let mut browser = Browser::new(&server);
+    let page = browser.open("/account").await.page_at("/signin");
+    let page = browser.sign_in(&page, "root", PASSWORD).await.page_at("/account");
+    let (app, recovery) = add_app(&server, &mut browser, &page).await;
+    let user = server.app.store.find_user_by_name("root").await.unwrap().unwrap();
+    let authenticated = async || {
+        let browsers = server.app.store.browser_sessions(user.id, server.app.clock.now()).await.unwrap();
+        let session = &browsers[0].session;
+        (browsers.len(), session.auth_time, session.acr.clone(), session.amr.clone())
+    };
+    let before = authenticated().await;
+    let probe = Probe::new(&server).await.inert(&server).await;
+    server.advance(std::time::Duration::from_secs(601));
+
+    // Whoever holds the cookie and the phone, and not the password, is asked for the password.
+    let mut owed = Vec::new();
+    for asked in [("prompt", "login"), ("max_age", "60")] {
+        owed.push(
+            browser.ask(&request_with(&[asked, ("acr_values", "aal2")])).await.page_at("/signin/confirm"),
+        );
+    }
+    for path in ["/account/totp/remove", "/console/keys/rotate"] {
+        let page = browser.open("/account").await.page_at("/account");
+        let answer = browser.post(path, &[("csrf", page.form().csrf())]).await;
+        owed.push(browser.follow(path, answer).await.page_at("/signin/confirm"));
+    }
+    for page in owed {
+        let factor = page.path.replace("/confirm", "/factor");
+        browser.open(&factor).await.page_at("/signin/confirm");
+        let csrf = page.form().csrf().to_owned();
+        server.advance(LATER);
+        let fresh = code(&app, server.app.clock.now());
+        for (name, value) in [("code", fresh.as_str()), ("recovery_code", recovery[0].as_str())] {
+            let before = browser.session().unwrap().to_owned();
+            let answer = browser.post(&factor, &[("csrf", &csrf), (name, value), ("action", "verify")]).await;
+            browser.follow(&factor, answer).await.page_at("/signin/confirm");
+            assert_eq!(browser.session(), Some(before.as_str()), "nobody has authenticated");
+        }
+        let passkey = factor.replace("/factor", "/factor/passkey");
+        let answer = browser.post(&passkey, &[("csrf", &csrf), ("credential", "{}")]).await;
+        browser.follow(&passkey, answer).await.page_at("/signin/confirm");
+    }
+    // What clients are told is what was shown, and when.
+    assert_eq!(authenticated().await, before);
     probe.nothing_lost(&server).await;
 });

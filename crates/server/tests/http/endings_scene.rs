@@ -260,7 +260,7 @@ impl<'s> Scene<'s> {
     async fn told(&self) -> Vec<String> {
         let mut told = Vec::new();
         loop {
-            let taken = logout_notices::take(&self.server.app, self.server.app.clock.now()).await;
+            let taken = logout_notices::take(&self.server.app, &[], self.server.app.clock.now()).await;
             let taken = taken.unwrap_or_else(|error| panic!("{error:?}"));
             if taken.is_empty() {
                 told.sort();

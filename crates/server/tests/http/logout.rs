@@ -61,7 +61,7 @@ on_both!(without_a_hint_the_person_is_asked, |server| {
 });
 
 on_both!(a_hint_of_somebody_else_is_no_wish_of_who_is_here, |server| {
-    let (_, [_, _, id]) = signed_in(&server).await;
+    let (mut alice, [secret, refresh, id]) = signed_in(&server).await;
     server.person("bob").await;
     let mut other = Browser::new(&server);
     let page = other.ask(&request()).await.page_at("/signin");
@@ -69,6 +69,39 @@ on_both!(a_hint_of_somebody_else_is_no_wish_of_who_is_here, |server| {
     let page = other.open(&logout(&[("id_token_hint", &id)])).await.page_at("/oauth/logout");
     assert!(page.answer.text.contains("name=\"action\" value=\"yes\""), "{}", page.answer.text);
     assert!(other.session().is_some());
+    // Bob may sign himself out, and nobody else.
+    other.submit(&page, &[("action", "yes")]).await.page();
+    assert_eq!(other.session(), None);
+    let refreshed = server.refresh_shop(&secret, &refresh).await.assert_ok();
+    assert!(alice.session().is_some());
+    // Nor does the hint alone, in a browser in which nobody is signed in.
+    assert_eq!(other.get(&logout(&[("id_token_hint", &id)])).await.status, 200);
+    server.refresh_shop(&secret, &refreshed.str("refresh_token")).await.assert_ok();
+    alice.open("/account").await.page_at("/account");
+});
+
+on_both!(a_hint_of_a_session_of_another_browser_is_no_wish_of_this_one, |server| {
+    let (_, [secret, refresh, id]) = signed_in(&server).await;
+    let mut other = Browser::new(&server);
+    other.code().await;
+    let pairs = [("id_token_hint", id.as_str()), ("post_logout_redirect_uri", AFTER)];
+    let page = other.open(&logout(&pairs)).await.page_at("/oauth/logout");
+    assert!(other.session().is_some());
+    let away = other.submit(&page, &[("action", "yes")]).await.away();
+    assert_eq!((away.url.as_str(), other.session()), (AFTER, None));
+    server.refresh_shop(&secret, &refresh).await.assert_ok();
+});
+
+on_both!(nobody_is_sent_to_a_client_that_was_disabled, |server| {
+    let (mut browser, [_, _, id]) = signed_in(&server).await;
+    server.admin_post("/clients/shop/disable", serde_json::json!({})).await.assert_ok();
+    for pairs in [
+        [("id_token_hint", id.as_str()), ("post_logout_redirect_uri", AFTER)],
+        [("client_id", "shop"), ("post_logout_redirect_uri", AFTER)],
+    ] {
+        assert_error_page(&browser.get(&logout(&pairs)).await);
+    }
+    assert!(browser.session().is_some());
 });
 
 on_both!(a_request_that_is_wrong_is_a_page_and_nobody_is_signed_out, |server| {
@@ -134,7 +167,13 @@ on_both!(access_while_away_outlives_signing_out_unless_its_client_asks, |server|
     browser.submit(&page, &[("action", "yes")]).await.page();
     let answer = server.refresh_shop(&secret, &answer.str("refresh_token")).await.assert_ok();
     let id = answer.str("id_token");
+    // Nobody is here whose wish it could be: who found an old ID token ends nothing with it.
     let done: Page = browser.open(&logout(&[("id_token_hint", &id)])).await.page_at("/oauth/logout");
     assert_page(&done.answer);
+    let answer = server.refresh_shop(&secret, &answer.str("refresh_token")).await.assert_ok();
+    browser.code().await;
+    let done: Page = browser.open(&logout(&[("id_token_hint", &id)])).await.page_at("/oauth/logout");
+    assert_page(&done.answer);
+    assert_eq!(browser.session(), None);
     server.refresh_shop(&secret, &answer.str("refresh_token")).await.assert_error(400, "invalid_grant");
 });

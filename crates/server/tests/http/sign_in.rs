@@ -250,6 +250,74 @@ async fn an_id_token_hint_of_somebody_else_is_answered_with_an_error() {
     assert_eq!(other.ask(&none).await.away().parameter("error"), "login_required");
 }
 
+/// OpenID Connect Core section 3.1.2.2: the issuer of a hint is validated, and what is no ID token of ours is an error.
+#[tokio::test]
+async fn an_id_token_hint_that_is_none_is_an_error_and_not_passed_over() {
+    let server = TestServer::start(crate::support::Engine::Sqlite).await;
+    let secret = server.shop().await;
+    let mut browser = Browser::new(&server);
+    let code = browser.code().await;
+    let answer = server.exchange(&secret, &code).await.assert_ok();
+    let (hint, access) = (answer.str("id_token"), answer.str("access_token"));
+    let forged = format!("{}x", &hint[..hint.len() - 1]);
+    for wrong in [forged.as_str(), "e30.e30.", "\"><script>", &access] {
+        for prompt in ["", "none", "login"] {
+            let asked = request_with(&[("id_token_hint", wrong), ("prompt", prompt)]);
+            for browser in [&mut browser, &mut Browser::new(&server)] {
+                let away = browser.ask(&asked).await.away();
+                assert_eq!(away.parameter("error"), "invalid_request", "{wrong} {prompt}");
+            }
+        }
+        let pushed: Vec<_> = request_with(&[("id_token_hint", wrong)]);
+        let pushed: Vec<_> = pushed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let basic = crate::support::basic("shop", &secret);
+        let answer = server.form_with("/oauth/par", &pushed, &[("authorization", &basic)]).await;
+        answer.assert_error(400, "invalid_request");
+    }
+    // An old one is as good as a new one: it says who is meant.
+    server.advance(Duration::from_secs(3600));
+    let asked = request_with(&[("id_token_hint", &hint), ("prompt", "none")]);
+    browser.ask(&asked).await.away().parameter("code");
+}
+
+/// A client that compares `auth_time` with what it asked for accepts what it gets, however long the person read.
+#[tokio::test]
+async fn a_code_is_as_young_as_the_client_asked() {
+    let server = TestServer::start(crate::support::Engine::Sqlite).await;
+    let secret = server.shop().await;
+    for max_age in [0_u64, 60] {
+        let mut browser = Browser::new(&server);
+        let asked = request_with(&[("max_age", &max_age.to_string()), ("prompt", "consent")]);
+        let page = browser.ask(&asked).await.page_at("/signin");
+        let page = browser.sign_in(&page, "alice", PASSWORD).await.page_at("/consent");
+        // Read for a while, but not for too long.
+        server.advance(Duration::from_secs(max_age + 9));
+        let read = browser.open(&page.path).await.page_at("/consent");
+        server.advance(Duration::from_secs(20 * 60));
+        let page = browser.submit(&read, &[("action", "allow")]).await.page_at("/signin/confirm");
+        let page = browser.submit(&page, &[("password", PASSWORD)]).await.page_at("/consent");
+        let away = browser.submit(&page, &[("action", "allow")]).await.away();
+        let told = server.exchange(&secret, &away.parameter("code")).await.assert_ok();
+        let told = crate::relying::claims(&told.str("id_token"));
+        let age = told["iat"].as_u64().unwrap() - told["auth_time"].as_u64().unwrap();
+        assert!(age <= max_age, "{told}");
+    }
+}
+
+/// RFC 6797 section 7: browsers come back over TLS only, where that is what there is.
+#[tokio::test]
+async fn browsers_are_told_to_come_back_over_tls_where_there_is_tls() {
+    for (issuer, told) in [("https://auth.example", "max-age=31536000"), ("http://localhost:8080", "")] {
+        let server = TestServer::start_with(crate::support::Engine::Sqlite, &[("issuer", issuer)]).await;
+        for path in ["/account", "/.well-known/openid-configuration", "/oauth/userinfo", "/nowhere"] {
+            let answer = server.get(path).await;
+            assert_eq!(answer.header(header::STRICT_TRANSPORT_SECURITY), told, "{issuer}{path}");
+        }
+        let api = server.admin(Method::GET, "/users", Value::Null).await.assert_ok();
+        assert_eq!(api.header(header::STRICT_TRANSPORT_SECURITY), "", "a listener of the inside");
+    }
+}
+
 on_both!(who_signs_in_again_to_be_remembered_leaves_no_old_cookie_behind, |server| {
     server.shop().await;
     let mut browser = Browser::new(&server);

@@ -197,14 +197,17 @@ impl TestServer {
         );
         let public = Arc::new(Public::new(app.clone(), &settings));
         let public = http::router::public(public, Some(Arc::new(demo)));
-        let observer = Arc::new(http::layers::Observer {
-            metrics: app.metrics.clone(),
-            request_timeout: settings.limits.request_timeout,
-            spans: true,
-        });
-        let public = http::layers::observe(public, observer.clone());
-        let management =
-            http::layers::observe(http::router::management(app.clone(), settings.limits, None), observer);
+        let observer = |tls_only| {
+            Arc::new(http::layers::Observer {
+                metrics: app.metrics.clone(),
+                request_timeout: settings.limits.request_timeout,
+                spans: true,
+                tls_only,
+            })
+        };
+        let public = http::layers::observe(public, observer(settings.issuer.starts_with("https:")));
+        let management = http::router::management(app.clone(), settings.limits, None);
+        let management = http::layers::observe(management, observer(false));
         Self { app, clock, public, management, canary, dir, database }
     }
 

@@ -13,6 +13,10 @@ use crate::time::Timestamp;
 /// The scope that asks for access while the person is away (OpenID Connect Core section 11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
+/// The way back from the form takes a moment, so that `max_age=0` can be met at all. Those who compare `auth_time`
+/// allow for clocks by as much.
+const MOMENT: Duration = Duration::from_secs(10);
+
 /// All that the decision is made from.
 pub struct Situation<'a> {
     /// Who asks.
@@ -94,7 +98,6 @@ fn who(situation: &Situation<'_>) -> Result<Option<Todo>, Decision> {
     let request = &asked.request;
     let Some(standing) = browser else { return Ok(Some(Todo::SignIn)) };
     let session = &standing.session;
-    // What took place in this interaction is as recent as can be, also when it took a while.
     let in_this_interaction = session.auth_time >= *started_at;
     if client.tenant.is_some() && client.tenant != standing.user.tenant {
         return match in_this_interaction {
@@ -117,11 +120,12 @@ fn who(situation: &Situation<'_>) -> Result<Option<Todo>, Decision> {
         return Ok(Some(Todo::Confirm));
     }
     let within = |age: Duration| now.since(session.auth_time) <= age;
-    if let Some(max_age) = request.max_age
-        && !in_this_interaction
-        && !within(Duration::from_secs(max_age))
-    {
-        return Ok(Some(Todo::Confirm));
+    if let Some(max_age) = request.max_age {
+        // The client sees `auth_time`: who has read for long since, in this interaction or not, shows it again.
+        let moment = if in_this_interaction { MOMENT } else { Duration::ZERO };
+        if !within(Duration::from_secs(max_age).saturating_add(moment)) {
+            return Ok(Some(Todo::Confirm));
+        }
     }
     let scope = scope(client, request);
     if sensitive.scopes.iter().any(|sensitive| scope.contains(sensitive)) && !within(sensitive.max_age) {

@@ -7,7 +7,7 @@ use countersign_wire::{
     AuthorizationRequest, ClientId, ErrorBody, ErrorCode, Parameters, ParametersError, ResponseMode,
 };
 
-use super::{Answer, Asked, malformed};
+use super::{Answer, Asked, look, malformed};
 use crate::app::App;
 use crate::flows::id_tokens::OPENID;
 use crate::flows::{FlowResult, pkce, pushed, redirect};
@@ -71,7 +71,7 @@ pub(super) async fn read(
             error_description: "this client must push its requests (RFC 9126)".to_owned(),
         });
     }
-    match check(&client, &pairs) {
+    match check(app, &client, &pairs) {
         Ok(request) => {
             let asked = resolved.with(&client, request);
             Ok(Ok((client, asked)))
@@ -142,6 +142,7 @@ pub(super) fn is_registered(client: &Client, redirect_uri: &str) -> bool {
 /// # Errors
 /// The error that goes back to the client.
 pub(in crate::flows) fn check(
+    app: &App,
     client: &Client,
     pairs: &[(String, String)],
 ) -> Result<AuthorizationRequest, ErrorBody> {
@@ -184,6 +185,9 @@ pub(in crate::flows) fn check(
     }
     if request.resources.iter().any(|resource| !settings.audience.contains(resource)) {
         return refuse(ErrorCode::InvalidTarget, "resource names an API that the client may not use");
+    }
+    if look::hinted(app, &request).is_none() {
+        return refuse(ErrorCode::InvalidRequest, look::WRONG_HINT);
     }
     Ok(request)
 }

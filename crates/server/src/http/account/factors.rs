@@ -10,9 +10,9 @@ use countersign_wire::BrowserSecret;
 use http::StatusCode;
 
 use super::{own, stay};
-use crate::flows::browser::BrowserStanding;
+use crate::flows::browser::{BrowserStanding, Stays};
 use crate::flows::enrol::{self, Enrolled, RecoveryCode};
-use crate::flows::{FlowResult, account, authorize};
+use crate::flows::{FlowResult, authorize};
 use crate::http::Public;
 use crate::http::browser::{Submission, Visit, give_session};
 use crate::pages::{self, RecoveryCodes, TotpEnrol};
@@ -55,7 +55,7 @@ pub(in crate::http) async fn submit_totp(State(public): State<Arc<Public>>, requ
     let enrolled = enrol::finish_totp(&public.app, &standing, &handle, code, visit.now).await;
     match enrolled {
         Ok(Enrolled::Wrong) => totp_page(&public, &visit, &standing, true).await,
-        other => after(&public, &visit, &standing, other, "totp_added").await,
+        other => after(&public, &visit, &standing, other, "totp_added"),
     }
 }
 
@@ -67,7 +67,7 @@ pub(in crate::http) async fn remove_totp(State(public): State<Arc<Public>>, requ
     };
     let removed =
         enrol::remove(&public.app, &standing, |factor| factor.kind == FactorKind::Totp, visit.now).await;
-    after_removal(&public, &visit, &standing, removed, "totp_removed").await
+    after_removal(&public, &visit, &standing, removed, "totp_removed")
 }
 
 /// `POST /account/passkeys/add`.
@@ -82,7 +82,7 @@ pub(in crate::http) async fn add_passkey(State(public): State<Arc<Public>>, requ
     let enrolled = enrol::finish_passkey(&public.app, &standing, credential, label, visit.now).await;
     match enrolled {
         Ok(Enrolled::Wrong) => visit.see_other(&public, "/account?done=passkey_refused"),
-        other => after(&public, &visit, &standing, other, "passkey_added").await,
+        other => after(&public, &visit, &standing, other, "passkey_added"),
     }
 }
 
@@ -100,7 +100,7 @@ pub(in crate::http) async fn remove_passkey(State(public): State<Arc<Public>>, r
         |factor| factor.kind == FactorKind::Passkey && factor.id.to_string() == id,
         visit.now,
     );
-    after_removal(&public, &visit, &standing, removed.await, "passkey_removed").await
+    after_removal(&public, &visit, &standing, removed.await, "passkey_removed")
 }
 
 /// `POST /account/recovery-codes`.
@@ -113,7 +113,8 @@ pub(in crate::http) async fn new_recovery_codes(
         Err(page) => return page,
     };
     match enrol::new_recovery_codes(&public.app, &standing, visit.now).await {
-        Ok(codes) => show_codes(&public, &visit, &standing, &codes).await,
+        Ok(Some((codes, stays))) => show_codes(&public, &visit, &standing, &stays, &codes),
+        Ok(None) => visit.see_other(&public, "/account?done=gone"),
         Err(error) => visit.failed(&public, &error),
     }
 }
@@ -136,7 +137,7 @@ async fn own_recent(
     })
 }
 
-async fn after(
+fn after(
     public: &Public,
     visit: &Visit,
     standing: &BrowserStanding,
@@ -144,49 +145,45 @@ async fn after(
     word: &str,
 ) -> Response {
     match enrolled {
-        Ok(Enrolled::Yes(codes)) if codes.is_empty() => {
-            stay(public, visit, standing, &format!("/account?done={word}")).await
+        Ok(Enrolled::Yes(codes, stays)) if codes.is_empty() => {
+            stay(public, visit, standing, &stays, &format!("/account?done={word}"))
         }
-        Ok(Enrolled::Yes(codes)) => show_codes(public, visit, standing, &codes).await,
+        Ok(Enrolled::Yes(codes, stays)) => show_codes(public, visit, standing, &stays, &codes),
         Ok(Enrolled::Wrong | Enrolled::Over) => visit.see_other(public, "/account?done=gone"),
         Err(error) => visit.failed(public, &error),
     }
 }
 
-async fn after_removal(
+fn after_removal(
     public: &Public,
     visit: &Visit,
     standing: &BrowserStanding,
-    removed: FlowResult<bool>,
+    removed: FlowResult<Option<Stays>>,
     word: &str,
 ) -> Response {
     match removed {
-        Ok(true) => stay(public, visit, standing, &format!("/account?done={word}")).await,
-        Ok(false) => visit.see_other(public, "/account?done=gone"),
+        Ok(Some(stays)) => stay(public, visit, standing, &stays, &format!("/account?done={word}")),
+        Ok(None) => visit.see_other(public, "/account?done=gone"),
         Err(error) => visit.failed(public, &error),
     }
 }
 
 /// Shows new codes, this once, and goes on with a new cookie: the change ended everything.
-async fn show_codes(
+fn show_codes(
     public: &Public,
     visit: &Visit,
     standing: &BrowserStanding,
+    stays: &Stays,
     codes: &[RecoveryCode],
 ) -> Response {
     let view = RecoveryCodes {
         codes: codes.iter().map(RecoveryCode::expose).collect(),
         continue_url: format!("{}/account", public.links.base),
     };
-    match account::stay(&public.app, standing, &visit.origin, visit.now).await {
-        Ok((cookie, standing)) => {
-            let html = pages::recovery_codes(&visit.chrome(public, None), &view);
-            let mut response = visit.page(public, StatusCode::OK, html);
-            give_session(&mut response, public, &cookie, &standing, visit.now);
-            response
-        }
-        Err(error) => visit.failed(public, &error),
-    }
+    let html = pages::recovery_codes(&visit.chrome(public, None), &view);
+    let mut response = visit.page(public, StatusCode::OK, html);
+    give_session(&mut response, public, &stays.secret, standing, visit.now);
+    response
 }
 
 async fn totp_page(public: &Public, visit: &Visit, standing: &BrowserStanding, wrong: bool) -> Response {

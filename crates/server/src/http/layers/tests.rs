@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 
-fn router(metrics: &Arc<Metrics>) -> Router {
+fn router(metrics: &Arc<Metrics>, tls_only: bool) -> Router {
     let router = Router::new()
         .route(
             "/things/{id}",
@@ -19,7 +19,8 @@ fn router(metrics: &Arc<Metrics>) -> Router {
         .route("/slow", get(std::future::pending::<()>))
         .route("/own", get(|| async { [(header::CACHE_CONTROL, "public, max-age=600")] }));
     let request_timeout = Duration::from_secs(15);
-    observe(router, Arc::new(Observer { metrics: Arc::clone(metrics), request_timeout, spans: false }))
+    let metrics = Arc::clone(metrics);
+    observe(router, Arc::new(Observer { metrics, request_timeout, spans: false, tls_only }))
 }
 
 async fn fails() -> StatusCode {
@@ -36,7 +37,7 @@ async fn call(
     if let Some(id) = id {
         request = request.header("x-request-id", HeaderValue::from_bytes(id).unwrap());
     }
-    let response = router(metrics).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let response = router(metrics, true).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     (parts.status, parts.headers, String::from_utf8(body.to_vec()).unwrap())
@@ -67,7 +68,10 @@ async fn every_answer_has_security_headers() {
         assert_eq!(headers["cache-control"], "no-store");
         assert_eq!(headers["referrer-policy"], "no-referrer");
         assert_eq!(headers["content-security-policy"], "default-src 'none'; frame-ancestors 'none'");
+        assert_eq!(headers["strict-transport-security"], "max-age=31536000");
     }
+    let plain = router(&metrics, false).oneshot(http::Request::get("/things/1").body(Body::empty()).unwrap());
+    assert!(plain.await.unwrap().headers().get("strict-transport-security").is_none());
     let (_, headers, _) = call(&metrics, "GET", "/own", None).await;
     assert_eq!(headers["cache-control"], "public, max-age=600");
 }

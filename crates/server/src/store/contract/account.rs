@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_wire::ClientId;
 use uuid::Uuid;
 
 use super::fixtures::*;
@@ -60,6 +61,25 @@ pub(crate) async fn factors_come_and_go_with_the_stamp(store: Arc<dyn Store>) {
     assert_eq!(change(&world, UserChange::AddFactors(Vec::new()), 4).await, NOTHING);
     assert_eq!(change(&world, UserChange::RemoveFactors(Vec::new()), 4).await, NOTHING);
     assert_eq!(world.user_now().await.stamp, 3);
+}
+
+/// All codes at once, and nothing but codes.
+pub(crate) async fn recovery_codes_are_replaced_together(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let of = |kind, ms| factor(&world, kind, at(ms));
+    let kept = [of(FactorKind::Totp, 0), of(FactorKind::Passkey, 1)];
+    let old = [of(FactorKind::Recovery, 2), of(FactorKind::Recovery, 3)];
+    change(&world, UserChange::AddFactors([&kept[..], &old[..]].concat()), 4).await;
+    let used = FactorUse { id: old[0].id, seen: 0, counter: 1, body: None, now: at(4) };
+    assert!(world.store.use_factor(&used).await.unwrap());
+    let new = vec![of(FactorKind::Recovery, 5), of(FactorKind::Recovery, 6)];
+    world.start(T0).await;
+    let replaced = change(&world, UserChange::RecoveryCodes(new.clone()), 7).await;
+    assert_eq!(replaced, Receipt { sessions_ended: 1, number: Some(2) });
+    let stored = world.store.factors(world.user.id).await.unwrap();
+    assert_eq!(stored, [&kept[..], &new[..]].concat());
+    assert_eq!(world.user_now().await.stamp, 3, "one change, and so one step of the stamp");
+    assert_eq!(change(&world, UserChange::RecoveryCodes(Vec::new()), 8).await, NOTHING);
 }
 
 pub(crate) async fn a_factor_is_used_up_to_a_counter(store: Arc<dyn Store>) {
@@ -197,7 +217,7 @@ async fn told_world(store: Arc<dyn Store>) -> World {
 }
 
 async fn due(world: &World, limit: u32, now: Timestamp, again_at: Timestamp) -> Vec<LogoutNotice> {
-    world.store.due_logout_notices(limit, now, again_at).await.unwrap()
+    world.store.due_logout_notices(limit, &[], now, again_at).await.unwrap()
 }
 
 async fn taken(world: &World, now: Timestamp) -> Vec<LogoutNotice> {
@@ -262,6 +282,31 @@ pub(crate) async fn clients_are_told_of_logouts(store: Arc<dyn Store>) {
     let last = world.start(at(6)).await;
     world.store.remove_user(world.user.id, at(7), keep(at(7))).await.unwrap();
     one(last.session.id, at(7)).await;
+}
+
+/// The notices of a client whose receiver is slow are left for later, and do not stand before another's.
+pub(crate) async fn notices_of_some_clients_are_passed_over(store: Arc<dyn Store>) {
+    let slow = told_world(store).await;
+    let mut quick = slow.clone();
+    let mut client = client_named("quick");
+    client.settings.sign_in.backchannel_logout_uri = Some("https://quick.example/out".to_owned());
+    quick.client = add_client(&slow.store, client).await;
+    let mut ids = Vec::new();
+    for (n, world) in [&slow, &slow, &quick].into_iter().enumerate() {
+        let id = world.start(T0).await.session.id;
+        world.revoke(&Target::Session(id), Reason::Person, at(n as i64)).await;
+        ids.push(id);
+    }
+    let take = async |but_for: &[ClientId]| {
+        let taken = slow.store.due_logout_notices(1, but_for, at(9), at(10)).await.unwrap();
+        taken.into_iter().map(|notice| notice.session).collect::<Vec<_>>()
+    };
+    let both = [slow.client_id(), quick.client_id()];
+    assert_eq!(take(&both).await, []);
+    assert_eq!(take(&both[..1]).await, [ids[2]]);
+    assert_eq!(take(&both[..1]).await, []);
+    assert_eq!(take(&[]).await, [ids[0]]);
+    assert_eq!(take(&both[1..]).await, [ids[1]]);
 }
 
 pub(crate) async fn notices_are_put_off_and_given_up(store: Arc<dyn Store>) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::fixtures::*;
 use crate::store::{
-    Added, BrowserStanding, EventFilter, EventKind, NewSession, Reason, Receipt, RenewBrowserSession,
-    StartRefusal, Store, Target, TicketKind, UserChange,
+    Added, BrowserStanding, EventFilter, EventKind, NewSession, OwnChange, Reason, Receipt,
+    RenewBrowserSession, StartRefusal, Store, Target, TicketKind, UserChange,
 };
 use crate::time::Timestamp;
 
@@ -21,9 +21,25 @@ pub(crate) fn renewal_of(
         id: browser.session.id,
         seen_hash: browser.session.secret_hash,
         secret_hash,
+        auth_time: now,
         acr: "2".to_owned(),
         amr: vec!["pwd".to_owned(), "otp".to_owned()],
         now,
+    }
+}
+
+/// A change by the person in that browser.
+pub(crate) fn own_change(browser: &BrowserStanding, change: UserChange, now: Timestamp) -> OwnChange {
+    let next = new_browser(&browser.user, now);
+    OwnChange {
+        user: browser.session.user,
+        change,
+        browser: browser.session.id,
+        seen_hash: browser.session.secret_hash,
+        next: next.id,
+        secret_hash: next.secret_hash,
+        now,
+        keep_until: keep(now),
     }
 }
 
@@ -126,6 +142,11 @@ pub(crate) async fn a_renewal_changes_the_secret(store: Arc<dyn Store>) {
     let earlier = renewal_of(&renewed, [7; 32], at(1));
     let renewed = world.store.renew_browser_session(&earlier).await.unwrap().unwrap();
     assert_eq!((renewed.session.auth_time, renewed.session.seen_at), (at(5), at(5)));
+    // What is added to an authentication does not make it younger.
+    let mut added = renewal_of(&renewed, [5; 32], at(6));
+    added.auth_time = renewed.session.auth_time;
+    let renewed = world.store.renew_browser_session(&added).await.unwrap().unwrap();
+    assert_eq!((renewed.session.auth_time, renewed.session.seen_at), (at(5), at(6)));
     // Another's id with this secret, and a browser session that is over.
     let other = world.browse(T0).await;
     let mut crossed = renewal_of(&renewed, [6; 32], at(6));
@@ -134,6 +155,97 @@ pub(crate) async fn a_renewal_changes_the_secret(store: Arc<dyn Store>) {
     let late = renewal_of(&renewed, [6; 32], renewed.session.idle_expires_at);
     assert_eq!(world.store.renew_browser_session(&late).await.unwrap(), None);
     assert_eq!(world.browser_now(&renewed).await, renewed);
+}
+
+/// S10. A change of one's own ends everything else, and what it leaves is no younger and lives no longer than before.
+pub(crate) async fn a_browser_session_goes_on_after_a_change_as_old_as_it_was(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let (browser, other) = (world.browse(T0).await, world.browse(T0).await);
+    world.revoke(&Target::Token("a".to_owned()), Reason::Operator, at(1)).await;
+    let (code, session) = (
+        world.redemption(&browser, at(1)).await,
+        world.start_as(&world.redemption(&browser, at(1)).await).await,
+    );
+    let own = own_change(&browser, UserChange::Password("$argon2id$new".to_owned()), at(5));
+    let receipt = world.store.change_own_user(&own).await.unwrap();
+    assert_eq!(receipt, Some(Receipt { sessions_ended: 1, number: Some(2) }));
+
+    let after = world.store.browser_session(&own.secret_hash).await.unwrap().unwrap();
+    let mut expected = browser.clone();
+    (expected.session.id, expected.session.secret_hash) = (own.next, own.secret_hash);
+    expected.session.user_stamp = 2;
+    (expected.session.seen_at, expected.session.idle_expires_at) = (at(5), at(5).plus(IDLE));
+    (expected.user.stamp, expected.user.password_hash) = (2, Some("$argon2id$new".to_owned()));
+    assert_eq!(after, expected);
+    assert!(after.is_live(at(5)));
+    // All else has ended, what began in this browser as well, and nothing of it hangs on what goes on.
+    assert!(!world.is_live(&session, at(5)).await);
+    assert_eq!(world.refused(&code).await, Some(StartRefusal::Browser));
+    let live = world.store.browser_sessions(world.user.id, at(5)).await.unwrap();
+    assert_eq!(live, std::slice::from_ref(&after));
+    assert!(
+        !world.browser_now(&browser).await.is_live(at(5)) && !world.browser_now(&other).await.is_live(at(5))
+    );
+    let entry = world.store.revocations(1, 1, T0).await.unwrap().remove(0);
+    assert_eq!((entry.target, entry.stamp), (Target::User(world.user.id), Some(2)));
+    // A cut of before and the absolute end are those of the first.
+    let near = T0.plus(ABSOLUTE - Duration::from_millis(1));
+    let mut last = after;
+    while last.session.idle_expires_at < last.session.expires_at {
+        let own = own_change(&last, UserChange::SignOut, Timestamp(last.session.idle_expires_at.0 - 1));
+        world.store.change_own_user(&own).await.unwrap().unwrap();
+        last = world.store.browser_session(&own.secret_hash).await.unwrap().unwrap();
+        assert_eq!((last.session.auth_time, last.session.expires_at), (T0, T0.plus(ABSOLUTE)));
+    }
+    assert!(last.is_live(near) && !last.is_live(T0.plus(ABSOLUTE)));
+}
+
+/// What ended a browser session has ended what it was about to do.
+pub(crate) async fn a_change_of_ones_own_needs_its_browser_session(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let bob = add_user(&world.store, user_named("bob")).await;
+    let bobs = world.store.start_browser_session(&new_browser(&bob, T0)).await.unwrap().unwrap();
+    let refused = async |own: OwnChange| {
+        let before = (world.user_now().await, world.store.position().await.unwrap());
+        assert_eq!(world.store.change_own_user(&own).await.unwrap(), None);
+        assert_eq!((world.user_now().await, world.store.position().await.unwrap()), before);
+        assert_eq!(world.store.browser_session(&own.secret_hash).await.unwrap(), None);
+    };
+    let sign_out = |browser: &BrowserStanding| own_change(browser, UserChange::SignOut, at(1));
+    let browser = world.browse(T0).await;
+    refused(OwnChange { seen_hash: [7; 32], ..sign_out(&browser) }).await;
+    refused(OwnChange { user: bob.id, ..sign_out(&browser) }).await;
+    refused(OwnChange { user: world.user.id, ..sign_out(&bobs) }).await;
+    refused(OwnChange { browser: bobs.session.id, ..sign_out(&browser) }).await;
+    refused(OwnChange { user: user_named("nobody").id, ..sign_out(&browser) }).await;
+    refused(OwnChange { now: browser.session.idle_expires_at, ..sign_out(&browser) }).await;
+    // One that ends nothing would leave two browser sessions of one.
+    refused(OwnChange { change: UserChange::Enable, ..sign_out(&browser) }).await;
+    refused(OwnChange { change: UserChange::AddFactors(Vec::new()), ..sign_out(&browser) }).await;
+    refused(OwnChange { change: UserChange::Roles(world.user.roles.clone()), ..sign_out(&browser) }).await;
+
+    world.store.end_browser_session(browser.session.id, Reason::Person, at(1), keep(at(1))).await.unwrap();
+    refused(sign_out(&browser)).await;
+    for target in [Target::User(world.user.id), Target::Everything] {
+        let browser = world.browse(T0).await;
+        world.revoke(&target, Reason::Operator, at(1)).await;
+        refused(sign_out(&browser)).await;
+    }
+    // A cut after the change ends what went on, too: it began before.
+    let browser = world.browse(T0).await;
+    let own = sign_out(&browser);
+    world.store.change_own_user(&own).await.unwrap().unwrap();
+    world.revoke(&Target::Everything, Reason::Operator, at(1)).await;
+    let after = world.store.browser_session(&own.secret_hash).await.unwrap().unwrap();
+    assert!(!after.is_live(at(1)));
+    // The cookie of before is of no use.
+    let browser = world.browse(T0).await;
+    let renewal = renewal_of(&browser, [8; 32], T0);
+    world.store.renew_browser_session(&renewal).await.unwrap().unwrap();
+    refused(sign_out(&browser)).await;
+    let browser = world.browse(T0).await;
+    world.store.change_user(world.user.id, &UserChange::Disable, at(1), keep(at(1))).await.unwrap();
+    refused(sign_out(&browser)).await;
 }
 
 pub(crate) async fn use_moves_the_idle_expiry_of_a_browser_session(store: Arc<dyn Store>) {

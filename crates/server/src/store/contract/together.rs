@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::account::factor;
 use super::fixtures::*;
-use super::sign_in::renewal_of;
+use super::sign_in::{own_change, renewal_of};
 use crate::store::{
     Added, FactorKind, FactorUse, NewSession, Reason, SessionFilter, Standing, StartRefusal, Started, Store,
     Target, TicketKind, UserChange,
@@ -306,6 +306,61 @@ pub(crate) async fn one_renewal_of_a_secret_succeeds(store: Arc<dyn Store>) {
     assert_eq!(world.browser_now(&renewed[0]).await, renewed[0]);
 }
 
+/// Of the changes that a person and who has stolen the cookie, or a password, make at one moment in several browsers, one
+/// comes first, and the browser in which it was made is the only one that is left.
+pub(crate) async fn one_change_of_ones_own_leaves_one_browser(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    for round in 0..8_u64 {
+        let mut browsers = Vec::new();
+        for _ in 0..4 {
+            browsers.push(world.browse(T0).await);
+        }
+        let changing = browsers.iter().cycle().take(CROWD).enumerate().map(|(n, browser)| {
+            let change = match n % 3 {
+                0 => UserChange::SignOut,
+                1 => UserChange::Password(n.to_string()),
+                _ => UserChange::AddFactors(vec![factor(&world, FactorKind::Passkey, T0)]),
+            };
+            let (store, own) = (world.store.clone(), own_change(browser, change, at(1)));
+            tokio::spawn(async move { (store.change_own_user(&own).await.unwrap(), own) })
+        });
+        let done = join_all(changing).await;
+        let done: Vec<_> = done.into_iter().map(Result::unwrap).filter(|(done, _)| done.is_some()).collect();
+        assert_eq!(done.len(), 1);
+        let live = world.store.browser_sessions(world.user.id, at(1)).await.unwrap();
+        assert_eq!(live.iter().map(|live| live.session.id).collect::<Vec<_>>(), [done[0].1.next]);
+        assert_eq!(world.user_now().await.stamp, round + 2);
+    }
+}
+
+/// Of what an operator ends while the person changes something, nothing lives on.
+pub(crate) async fn an_end_and_a_change_of_ones_own_leave_nothing_live(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    for round in 0..12 {
+        let browser = world.browse(T0).await;
+        let own = own_change(&browser, UserChange::SignOut, at(1));
+        let store = world.store.clone();
+        let changing = tokio::spawn(async move { store.change_own_user(&own).await.unwrap() });
+        if round % 2 == 0 {
+            tokio::task::yield_now().await;
+        }
+        match round % 3 {
+            0 => {
+                let password = UserChange::Password("x".to_owned());
+                world.store.change_user(world.user.id, &password, at(1), keep(at(1))).await.unwrap();
+            }
+            1 => {
+                world.revoke(&Target::Everything, Reason::Operator, at(1)).await;
+            }
+            _ => {
+                world.revoke(&Target::User(world.user.id), Reason::Operator, at(1)).await;
+            }
+        }
+        changing.await.unwrap();
+        assert_eq!(world.store.browser_sessions(world.user.id, at(1)).await.unwrap(), [], "{round}");
+    }
+}
+
 pub(crate) async fn one_use_of_a_factor_succeeds(store: Arc<dyn Store>) {
     let world = World::new(store).await;
     let code = factor(&world, FactorKind::Recovery, T0);
@@ -355,12 +410,12 @@ pub(crate) async fn a_notice_goes_to_one(store: Arc<dyn Store>) {
     world.revoke(&Target::User(world.user.id), Reason::SignOut, T0).await;
     let due = join_all((0..16).map(|_| {
         let world = world.clone();
-        tokio::spawn(async move { world.store.due_logout_notices(5, T0, at(1)).await.unwrap() })
+        tokio::spawn(async move { world.store.due_logout_notices(5, &[], T0, at(1)).await.unwrap() })
     }))
     .await;
     let mut sessions: Vec<_> =
         due.into_iter().flat_map(Result::unwrap).map(|notice| notice.session).collect();
-    let rest = world.store.due_logout_notices(100, T0, at(1)).await.unwrap();
+    let rest = world.store.due_logout_notices(100, &[], T0, at(1)).await.unwrap();
     sessions.extend(rest.into_iter().map(|notice| notice.session));
     assert_eq!(sessions.len(), 20);
     sessions.sort_unstable();

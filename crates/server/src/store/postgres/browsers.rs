@@ -8,7 +8,7 @@ use super::lease::{Lease, Params};
 use super::revoke::{NOTHING, end_sessions};
 use super::rows::{self, is_live, millis, standing_tables, to_json, user_columns, wide};
 use crate::store::{
-    BrowserStanding, NewBrowserSession, NewSession, Reason, Receipt, RenewBrowserSession, SignIn,
+    BrowserStanding, NewBrowserSession, NewSession, OwnChange, Reason, Receipt, RenewBrowserSession, SignIn,
     StartRefusal,
 };
 use crate::time::Timestamp;
@@ -100,7 +100,7 @@ impl PostgresStore {
     ) -> Result<Option<BrowserStanding>, Failure> {
         const RENEW: &str = concat!(
             "UPDATE browser_session b
-             SET secret_hash = $4, acr = $5, amr = $6, auth_time = greatest(b.auth_time, $1), ",
+             SET secret_hash = $4, acr = $5, amr = $6, auth_time = greatest(b.auth_time, $7), ",
             seen!(),
             " FROM ",
             its_gates!(),
@@ -116,6 +116,7 @@ impl PostgresStore {
             &renew.secret_hash.as_slice(),
             &renew.acr,
             &to_json(&renew.amr)?,
+            &renew.auth_time.0,
         ];
         let row = Lease::take(&self.pool).await?.query_opt(RENEW, params).await?;
         row.as_ref().map(rows::browser).transpose()
@@ -202,6 +203,37 @@ impl PostgresStore {
         tx.commit_and_tell(self.nodes_listen && receipt.number.is_some()).await?;
         Ok(Some(receipt))
     }
+}
+
+/// Lets one that is live go on as another, with the stamp that its user, locked by the caller, is about to have. All of
+/// it goes along but the id and the secret, so that nothing that hung on the old one hangs on the new one. False: it is
+/// not live, or not that user's. Its row is held: who ends it has done so before, or finds it over by the stamp.
+pub(super) async fn go_on(tx: &mut Lease, own: &OwnChange) -> Result<bool, Failure> {
+    const GO_ON: &str = concat!(
+        "WITH b AS (
+            SELECT b.* FROM browser_session b CROSS JOIN ",
+        its_gates!(),
+        " WHERE b.id = $2 AND b.secret_hash = $3 AND b.user_id = $4 AND u.id = b.user_id AND ",
+        is_live_browser!(),
+        " FOR UPDATE OF b
+        ) INSERT INTO browser_session (id, secret_hash, user_id, user_stamp, born, remember, created_at,
+                                       auth_time, acr, amr, seen_at, idle_lifetime, idle_expires_at,
+                                       expires_at, network, agent)
+        SELECT $5::uuid, $6::bytea, user_id, user_stamp + 1, born, remember, created_at, auth_time, acr, amr,
+               greatest(seen_at, $1::bigint), idle_lifetime,
+               greatest(idle_expires_at, least($1::bigint + idle_lifetime, expires_at)),
+               expires_at, network, agent
+        FROM b"
+    );
+    let params: Params<'_> = &[
+        &own.now.0,
+        &own.browser.0,
+        &own.seen_hash.as_slice(),
+        &own.user.0,
+        &own.next.0,
+        &own.secret_hash.as_slice(),
+    ];
+    Ok(tx.execute(GO_ON, params).await? == 1)
 }
 
 /// Spends the sign-in's ticket on the session, in the caller's transaction, if its browser session

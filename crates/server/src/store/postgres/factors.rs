@@ -8,7 +8,7 @@ use super::error::Failure;
 use super::lease::{Lease, Params};
 use super::revoke::end_sessions;
 use super::rows::{self, is_live, standing_tables, wide};
-use crate::store::{Consent, Factor, FactorUse, Reason, Receipt};
+use crate::store::{Consent, Factor, FactorKind, FactorUse, Reason, Receipt};
 use crate::time::Timestamp;
 
 /// Adds factors of a user to the caller's transaction.
@@ -35,6 +35,13 @@ pub(super) async fn add_factors(tx: &mut Lease, user: UserId, factors: &[Factor]
 pub(super) async fn remove_factors(tx: &mut Lease, user: UserId, ids: &[Uuid]) -> Result<(), Failure> {
     const REMOVE: &str = "DELETE FROM factor WHERE user_id = $1 AND id = ANY ($2)";
     tx.execute(REMOVE, &[&user.0, &ids]).await?;
+    Ok(())
+}
+
+/// Removes all recovery codes of a user, used ones too, in the caller's transaction.
+pub(super) async fn remove_recovery_codes(tx: &mut Lease, user: UserId) -> Result<(), Failure> {
+    const REMOVE: &str = "DELETE FROM factor WHERE user_id = $1 AND kind = $2";
+    tx.execute(REMOVE, &[&user.0, &FactorKind::Recovery.as_str()]).await?;
     Ok(())
 }
 

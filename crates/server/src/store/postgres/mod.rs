@@ -42,7 +42,7 @@ use self::error::retrying;
 use self::lease::Pool;
 use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
-    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, Page, Reason, Receipt,
+    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Reason, Receipt,
     RenewBrowserSession, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
     StoreError, StoreResult, Target, Ticket, User, UserChange, UserFilter,
 };
@@ -255,6 +255,10 @@ impl Store for PostgresStore {
         retrying(|| self.change_user_once(id, change, now, keep_until)).await
     }
 
+    async fn change_own_user(&self, own: &OwnChange) -> StoreResult<Option<Receipt>> {
+        retrying(|| self.change_own_user_once(own)).await
+    }
+
     async fn remove_user(
         &self,
         id: UserId,
@@ -358,10 +362,11 @@ impl Store for PostgresStore {
     async fn due_logout_notices(
         &self,
         limit: u32,
+        but_for: &[ClientId],
         now: Timestamp,
         again_at: Timestamp,
     ) -> StoreResult<Vec<LogoutNotice>> {
-        retrying(|| self.due_logout_notices_once(limit, now, again_at)).await
+        retrying(|| self.due_logout_notices_once(limit, but_for, now, again_at)).await
     }
 
     async fn postpone_logout_notice(&self, session: SessionId, again_at: Timestamp) -> StoreResult<()> {

@@ -5,11 +5,11 @@
 //! tenant or everything is cut off: that moves one number, whatever the number of sessions behind
 //! it, and must not become a walk over all of them.
 
-use countersign_wire::SessionId;
+use countersign_wire::{ClientId, SessionId};
 
 use super::PostgresStore;
 use super::error::Failure;
-use super::lease::Lease;
+use super::lease::{Lease, Params};
 use super::rows;
 use crate::store::LogoutNotice;
 use crate::time::Timestamp;
@@ -29,20 +29,22 @@ impl PostgresStore {
     pub(super) async fn due_logout_notices_once(
         &self,
         limit: u32,
+        but_for: &[ClientId],
         now: Timestamp,
         again_at: Timestamp,
     ) -> Result<Vec<LogoutNotice>, Failure> {
         // Those that another node is taking are passed over.
         const DUE: &str = "
             WITH due AS (
-                SELECT session_id, due_at FROM logout_notice WHERE due_at <= $1
+                SELECT session_id, due_at FROM logout_notice WHERE due_at <= $1 AND client_id <> ALL ($4)
                 ORDER BY due_at, session_id LIMIT $2 FOR UPDATE SKIP LOCKED
             ), put_off AS (
                 UPDATE logout_notice n SET due_at = $3 FROM due WHERE n.session_id = due.session_id
                 RETURNING n.session_id, n.user_id, n.client_id, n.attempts, n.ended_at, due.due_at AS was_due
             ) SELECT * FROM put_off ORDER BY was_due, session_id";
-        let rows =
-            Lease::take(&self.pool).await?.query(DUE, &[&now.0, &i64::from(limit), &again_at.0]).await?;
+        let but_for: Vec<&str> = but_for.iter().map(ClientId::as_str).collect();
+        let params: Params<'_> = &[&now.0, &i64::from(limit), &again_at.0, &but_for];
+        let rows = Lease::take(&self.pool).await?.query(DUE, params).await?;
         rows.iter().map(rows::notice).collect()
     }
 

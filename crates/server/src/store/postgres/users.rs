@@ -3,13 +3,14 @@
 use countersign_wire::UserId;
 
 use super::PostgresStore;
+use super::browsers;
 use super::error::Failure;
 use super::events::insert_event;
-use super::factors::{add_factors, remove_factors};
+use super::factors::{add_factors, remove_factors, remove_recovery_codes};
 use super::lease::Lease;
 use super::revoke::{NOTHING, end_user};
 use super::rows::{self, to_json, user_columns, wide};
-use crate::store::{Added, EventKind, Page, Reason, Receipt, User, UserChange, UserFilter};
+use crate::store::{Added, EventKind, OwnChange, Page, Reason, Receipt, User, UserChange, UserFilter};
 use crate::time::Timestamp;
 
 macro_rules! select_users {
@@ -92,41 +93,31 @@ impl PostgresStore {
     ) -> Result<Option<Receipt>, Failure> {
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin();
-        let locked = select_users!("WHERE id = $1 FOR UPDATE");
-        let Some(row) = tx.query_opt(locked, &[&id.0]).await? else {
+        let Some(user) = lock(&mut tx, id).await? else {
             tx.rollback().await?;
             return Ok(None);
         };
-        let user = rows::user(&row)?;
         if !change.changes(&user) {
             tx.rollback().await?;
             return Ok(Some(NOTHING));
         }
-        insert_event(&mut tx, now, EventKind::Admin, (None, Some(id), None), change.detail()).await?;
-        // Before the change itself: what it ends is counted with the user's old state.
-        let receipt = match change.ends(&user) {
-            Some(reason) => end_user(&mut tx, id, reason, now, keep_until).await?,
-            None => NOTHING,
+        let receipt = apply(&mut tx, &user, change, now, keep_until).await?;
+        tx.commit_and_tell(self.nodes_listen && receipt.number.is_some()).await?;
+        Ok(Some(receipt))
+    }
+
+    pub(super) async fn change_own_user_once(&self, own: &OwnChange) -> Result<Option<Receipt>, Failure> {
+        let mut tx = Lease::take(&self.pool).await?;
+        tx.begin();
+        let Some(user) = lock(&mut tx, own.user).await?.filter(|user| own.ends(user)) else {
+            tx.rollback().await?;
+            return Ok(None);
         };
-        match change {
-            UserChange::Disable | UserChange::Enable => {
-                let enabled = *change == UserChange::Enable;
-                tx.execute("UPDATE users SET enabled = $2 WHERE id = $1", &[&id.0, &enabled]).await?;
-            }
-            UserChange::Password(hash) => {
-                tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[&id.0, hash]).await?;
-            }
-            UserChange::Roles(roles) => {
-                tx.execute("UPDATE users SET roles = $2 WHERE id = $1", &[&id.0, &to_json(roles)?]).await?;
-            }
-            UserChange::AddFactors(factors) => add_factors(&mut tx, id, factors).await?,
-            UserChange::RemoveFactors(ids) => remove_factors(&mut tx, id, ids).await?,
-            UserChange::Profile(email, profile) => {
-                const SET: &str = "UPDATE users SET email = $2, profile = $3 WHERE id = $1";
-                tx.execute(SET, &[&id.0, email, &to_json(profile)?]).await?;
-            }
-            UserChange::SignOut => {}
+        if !browsers::go_on(&mut tx, own).await? {
+            tx.rollback().await?;
+            return Ok(None);
         }
+        let receipt = apply(&mut tx, &user, &own.change, own.now, own.keep_until).await?;
         tx.commit_and_tell(self.nodes_listen && receipt.number.is_some()).await?;
         Ok(Some(receipt))
     }
@@ -158,4 +149,51 @@ impl PostgresStore {
         tx.commit_and_tell(self.nodes_listen).await?;
         Ok(Some(receipt))
     }
+}
+
+/// A user, whose row is held from here to the end of the transaction.
+async fn lock(tx: &mut Lease, id: UserId) -> Result<Option<User>, Failure> {
+    let row = tx.query_opt(select_users!("WHERE id = $1 FOR UPDATE"), &[&id.0]).await?;
+    row.as_ref().map(rows::user).transpose()
+}
+
+/// Changes a user, locked by the caller, and ends what that must end.
+async fn apply(
+    tx: &mut Lease,
+    user: &User,
+    change: &UserChange,
+    now: Timestamp,
+    keep_until: Timestamp,
+) -> Result<Receipt, Failure> {
+    let id = user.id;
+    insert_event(tx, now, EventKind::Admin, (None, Some(id), None), change.detail()).await?;
+    // Before the change itself: what it ends is counted with the user's old state.
+    let receipt = match change.ends(user) {
+        Some(reason) => end_user(tx, id, reason, now, keep_until).await?,
+        None => NOTHING,
+    };
+    match change {
+        UserChange::Disable | UserChange::Enable => {
+            let enabled = *change == UserChange::Enable;
+            tx.execute("UPDATE users SET enabled = $2 WHERE id = $1", &[&id.0, &enabled]).await?;
+        }
+        UserChange::Password(hash) => {
+            tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[&id.0, hash]).await?;
+        }
+        UserChange::Roles(roles) => {
+            tx.execute("UPDATE users SET roles = $2 WHERE id = $1", &[&id.0, &to_json(roles)?]).await?;
+        }
+        UserChange::AddFactors(factors) => add_factors(tx, id, factors).await?,
+        UserChange::RemoveFactors(ids) => remove_factors(tx, id, ids).await?,
+        UserChange::RecoveryCodes(codes) => {
+            remove_recovery_codes(tx, id).await?;
+            add_factors(tx, id, codes).await?;
+        }
+        UserChange::Profile(email, profile) => {
+            const SET: &str = "UPDATE users SET email = $2, profile = $3 WHERE id = $1";
+            tx.execute(SET, &[&id.0, email, &to_json(profile)?]).await?;
+        }
+        UserChange::SignOut => {}
+    }
+    Ok(receipt)
 }

@@ -7,7 +7,8 @@ use super::convert::{Columns, collect, first, int, json, millis};
 use super::revocation::{Change, Done};
 use super::user;
 use crate::store::{
-    BrowserSession, BrowserStanding, NewBrowserSession, Reason, Receipt, RenewBrowserSession, StoreResult,
+    BrowserSession, BrowserStanding, NewBrowserSession, OwnChange, Reason, Receipt, RenewBrowserSession,
+    StoreResult,
 };
 use crate::time::Timestamp;
 
@@ -83,7 +84,7 @@ pub(super) fn renew(conn: &Connection, renew: &RenewBrowserSession) -> StoreResu
     let changed = conn
         .prepare_cached(concat!(
             "UPDATE browser_session SET secret_hash = ?4, acr = ?5, amr = ?6,
-                    auth_time = max(auth_time, ?1),",
+                    auth_time = max(auth_time, ?7),",
             seen!(),
             " WHERE id = ?2 AND secret_hash = ?3 AND",
             is_live!()
@@ -94,9 +95,35 @@ pub(super) fn renew(conn: &Connection, renew: &RenewBrowserSession) -> StoreResu
             renew.seen_hash,
             renew.secret_hash,
             renew.acr,
-            json(&renew.amr)?
+            json(&renew.amr)?,
+            renew.auth_time.0
         ])?;
     if changed == 0 { Ok(None) } else { find(conn, &renew.secret_hash) }
+}
+
+/// Lets one that is live go on as another, with the stamp that its user is about to have. All of it goes along but the
+/// id and the secret, so that nothing that hung on the old one hangs on the new one. False: it is not live, or not that
+/// user's.
+pub(super) fn go_on(conn: &Connection, own: &OwnChange) -> StoreResult<bool> {
+    let added = conn
+        .prepare_cached(concat!(
+            "INSERT INTO browser_session (id, secret_hash, user_id, user_stamp, born, remember, created_at,
+                    auth_time, acr, amr, seen_at, idle_lifetime, idle_expires_at, expires_at, network, agent)
+             SELECT ?2, ?3, user_id, user_stamp + 1, born, remember, created_at, auth_time, acr, amr,
+                    max(seen_at, ?1), idle_lifetime, max(idle_expires_at, min(?1 + idle_lifetime, expires_at)),
+                    expires_at, network, agent
+               FROM browser_session WHERE id = ?4 AND secret_hash = ?5 AND user_id = ?6 AND",
+            is_live!()
+        ))?
+        .execute(params![
+            own.now.0,
+            own.next.0.as_bytes(),
+            own.secret_hash,
+            own.browser.0.as_bytes(),
+            own.seen_hash,
+            own.user.0.as_bytes()
+        ])?;
+    Ok(added != 0)
 }
 
 /// By the hash of its secret.

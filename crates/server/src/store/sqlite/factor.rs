@@ -40,6 +40,12 @@ pub(super) fn remove(conn: &Connection, user: UserId, ids: &[Uuid]) -> StoreResu
     Ok(removed)
 }
 
+/// Removes all recovery codes of a user, used ones too.
+pub(super) fn remove_recovery_codes(conn: &Connection, user: UserId) -> StoreResult<usize> {
+    let mut statement = conn.prepare_cached("DELETE FROM factor WHERE user_id = ?1 AND kind = ?2")?;
+    Ok(statement.execute(params![user.0.as_bytes(), FactorKind::Recovery.as_str()])?)
+}
+
 /// A user's factors, oldest first.
 pub(super) fn list(conn: &Connection, user: UserId) -> StoreResult<Vec<Factor>> {
     let mut statement = conn.prepare_cached(

@@ -7,7 +7,7 @@
 use countersign_wire::{ClientId, SessionId, UserId};
 use rusqlite::{Connection, params};
 
-use super::convert::{Columns, collect};
+use super::convert::{Columns, collect, json};
 use super::standing::live_sessions_of_user;
 use crate::store::{LogoutNotice, StoreResult};
 use crate::time::Timestamp;
@@ -53,18 +53,21 @@ pub(super) fn add_of_user(conn: &Connection, user: UserId, now: Timestamp) -> St
     Ok(())
 }
 
-/// Those that are due, the longest due first, and puts them off.
+/// Those that are due, the longest due first, but for some clients', and puts them off.
 pub(super) fn due(
     conn: &Connection,
     limit: u32,
+    but_for: &[ClientId],
     now: Timestamp,
     again_at: Timestamp,
 ) -> StoreResult<Vec<LogoutNotice>> {
     let mut statement = conn.prepare_cached(
         "SELECT session_id, user_id, client_id, attempts, ended_at FROM logout_notice
-          WHERE due_at <= ?1 ORDER BY due_at, session_id LIMIT ?2",
+          WHERE due_at <= ?1 AND client_id NOT IN (SELECT value FROM json_each(?3))
+          ORDER BY due_at, session_id LIMIT ?2",
     )?;
-    let notices = collect(statement.query(params![now.0, limit])?, notice)?;
+    let but_for: Vec<&str> = but_for.iter().map(ClientId::as_str).collect();
+    let notices = collect(statement.query(params![now.0, limit, json(&but_for)?])?, notice)?;
     let mut put_off = conn.prepare_cached("UPDATE logout_notice SET due_at = ?2 WHERE session_id = ?1")?;
     for notice in &notices {
         put_off.execute(params![notice.session.0.as_bytes(), again_at.0])?;

@@ -40,7 +40,7 @@ use self::revocation::{Change, Done};
 use self::worker::{BULK_DEADLINE, DEADLINE, Extent, Worker};
 use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
-    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, Page, Reason, Receipt,
+    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Reason, Receipt,
     RenewBrowserSession, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
     StoreError, StoreResult, Table, Target, Ticket, User, UserChange, UserFilter,
 };
@@ -255,6 +255,11 @@ impl Store for SqliteStore {
         self.write_and_tell(move |conn| user::change(Change { conn, now, keep_until }, id, &what)).await
     }
 
+    async fn change_own_user(&self, own: &OwnChange) -> StoreResult<Option<Receipt>> {
+        let own = own.clone();
+        self.write_and_tell(move |conn| user::change_own(conn, &own)).await
+    }
+
     async fn remove_user(
         &self,
         id: UserId,
@@ -368,10 +373,12 @@ impl Store for SqliteStore {
     async fn due_logout_notices(
         &self,
         limit: u32,
+        but_for: &[ClientId],
         now: Timestamp,
         again_at: Timestamp,
     ) -> StoreResult<Vec<LogoutNotice>> {
-        self.note(move |conn| logout::due(conn, limit, now, again_at)).await
+        let but_for = but_for.to_vec();
+        self.note(move |conn| logout::due(conn, limit, &but_for, now, again_at)).await
     }
 
     async fn postpone_logout_notice(&self, session: SessionId, again_at: Timestamp) -> StoreResult<()> {

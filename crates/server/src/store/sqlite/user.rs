@@ -6,10 +6,12 @@ use rusqlite::{Connection, params};
 
 use super::convert::{Columns, first, int, json};
 use super::event::{self, Concerns};
-use super::factor;
 use super::query::Query;
 use super::revocation::{Change, Done};
-use crate::store::{Added, EventKind, Page, Reason, Receipt, StoreResult, User, UserChange, UserFilter};
+use super::{browser, factor};
+use crate::store::{
+    Added, EventKind, OwnChange, Page, Reason, Receipt, StoreResult, User, UserChange, UserFilter,
+};
 
 /// The columns that [`read`] reads, of a user `u`.
 macro_rules! columns {
@@ -102,12 +104,25 @@ pub(super) fn change(change: Change<'_>, id: UserId, what: &UserChange) -> Store
             .execute(params![key, json(roles)?])?,
         UserChange::AddFactors(factors) => factor::add(conn, id, factors)?,
         UserChange::RemoveFactors(ids) => factor::remove(conn, id, ids)?,
+        UserChange::RecoveryCodes(codes) => {
+            factor::remove_recovery_codes(conn, id)?;
+            factor::add(conn, id, codes)?
+        }
         UserChange::Profile(email, profile) => conn
             .prepare_cached("UPDATE user SET email = ?2, profile = ?3 WHERE id = ?1")?
             .execute(params![key, email, json(profile)?])?,
         UserChange::SignOut => 0,
     };
     Ok(Some(done.receipt))
+}
+
+/// Changes a user for the person in a browser, which goes on with the stamp that follows.
+pub(super) fn change_own(conn: &Connection, own: &OwnChange) -> StoreResult<Option<Receipt>> {
+    let Some(before) = find(conn, own.user)? else { return Ok(None) };
+    if !own.ends(&before) || !browser::go_on(conn, own)? {
+        return Ok(None);
+    }
+    change(Change { conn, now: own.now, keep_until: own.keep_until }, own.user, &own.change)
 }
 
 /// Removes a user. Its sessions stay to be told of, and are ended: their user is gone.

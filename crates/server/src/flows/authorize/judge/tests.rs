@@ -251,9 +251,18 @@ fn max_age_counts_to_the_second_and_zero_is_now() {
     assert_eq!(case.judge(), Decision::Do(Todo::Confirm));
     case.asked.request.max_age = Some(0);
     assert_eq!(case.judge(), Decision::Do(Todo::Confirm));
-    // What took place for this request is young enough, however long the person then read.
-    case.session().auth_time = case.started_at;
+    // What took place for this request is young enough for the moment of the way back, and not for as long as the
+    // person then reads.
+    case.started_at = T.minus(MINUTE);
+    case.session().auth_time = T.minus(MOMENT);
     assert!(matches!(case.judge(), Decision::Issue(_)));
+    case.session().auth_time = T.minus(MOMENT + Duration::from_millis(1));
+    assert_eq!(case.judge(), Decision::Do(Todo::Confirm));
+    case.session().auth_time = case.started_at;
+    case.asked.request.max_age = Some(50);
+    assert!(matches!(case.judge(), Decision::Issue(_)));
+    case.asked.request.max_age = Some(49);
+    assert_eq!(case.judge(), Decision::Do(Todo::Confirm));
     case.asked.request.max_age = Some(u64::MAX);
     case.session().auth_time = Timestamp(0);
     assert!(matches!(case.judge(), Decision::Issue(_)));

@@ -16,6 +16,7 @@ use tokio_postgres::{Client, NoTls};
 use super::database;
 use super::steps::{Said, Steps};
 use crate::store::contract::fixtures::*;
+use crate::store::contract::sign_in::own_change;
 use crate::store::postgres::PostgresStore;
 use crate::store::{
     EventFilter, NewBrowserSession, Reason, Receipt, RotateSession, SessionFilter, SignIn, Standing, Started,
@@ -61,6 +62,8 @@ enum Op {
     Redeem,
     /// Ends that browser session.
     SignOut,
+    /// A change by the person in that browser, which goes on.
+    Own,
 }
 
 impl Op {
@@ -112,6 +115,14 @@ impl Op {
             Self::SignOut => {
                 let (browser, reason) = (world.browser_of_user().id, Reason::BrowserSignOut);
                 receipt(store.end_browser_session(browser, reason, now, keep(now)).await?)
+            }
+            Self::Own => {
+                let browser = store.browser_session(&world.code_of_user().hash).await?.unwrap();
+                let own = own_change(&browser, UserChange::SignOut, now);
+                match store.change_own_user(&own).await? {
+                    Some(done) => receipt(Some(done)),
+                    None => "refused".to_owned(),
+                }
             }
             Self::Purge => {
                 store.purge(Timestamp(T0.0).plus(ABSOLUTE).plus(ABSOLUTE), Timestamp(0), 1000).await?;
@@ -325,7 +336,8 @@ impl Stage {
         let code = world.store.ticket(&world.code_of_user().hash).await.unwrap().unwrap();
         let spent = code.session.is_some();
         assert_eq!(spent, !others.is_empty(), "{ops:?}: the code and its session");
-        format!("{row:?}, log {log:?}, events {events:?}, others {others:?}")
+        let browsers = world.store.browser_sessions(world.user.id, at(3)).await.unwrap().len();
+        format!("{row:?}, log {log:?}, events {events:?}, others {others:?}, browsers {browsers}")
     }
 }
 
@@ -431,6 +443,7 @@ schedules_of! {
     replay_and_disable: READ_COMMITTED, [Replay, Disable];
     revoke_and_revoke: READ_COMMITTED, [Revoke, Revoke];
     redeem_and_sign_out: READ_COMMITTED, [Redeem, SignOut];
+    own_change_and_sign_out: READ_COMMITTED, [Own, SignOut];
     revoke_and_purge: READ_COMMITTED, [Revoke, Purge];
     two_refreshes_and_a_revoke: READ_COMMITTED, [Refresh, Refresh, Revoke];
     serializable_refresh_and_refresh: SERIALIZABLE, [Refresh, Refresh];
