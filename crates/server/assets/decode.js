@@ -3,7 +3,7 @@
 "use strict";
 
 {
-  const { read, judge, sentence, seconds, relative } = globalThis.countersignToken;
+  const { read, judge, sentence, seconds, relative, safe, line } = globalThis.countersignToken;
   const decoder = document.querySelector("[data-decoder]");
   const find = (what) => decoder.querySelector(`[data-${what}]`);
   const [status, result, findings, tables] = ["status", "result", "findings", "tables"].map(find);
@@ -11,12 +11,7 @@
   const texts = JSON.parse(decoder.dataset.decoder);
   const { lang } = document.documentElement;
   const TIMES = ["exp", "nbf", "iat", "auth_time", "updated_at"];
-  const dayAndTime = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "long" });
-  const timeOnly = new Intl.DateTimeFormat(lang, { timeStyle: "medium" });
-
-  // Without characters that reorder or hide what stands beside them: all of a token is somebody else's text.
-  const safe = (text) => text.replace(/[^\P{C}\n\p{Cn}\p{Co}]|[\p{Zl}\p{Zp}]/gu, "\ufffd");
-  const line = (text) => safe(text).replace(/\n/g, "\ufffd");
+  const [dayAndTime, timeOnly] = [{ dateStyle: "medium", timeStyle: "long" }, { timeStyle: "medium" }].map((style) => new Intl.DateTimeFormat(lang, style));
 
   const make = (name, attributes, ...children) => {
     const element = document.createElement(name);
@@ -62,9 +57,9 @@
     const content = make("table", { class: "told", "aria-labelledby": id }, head, make("tbody", {}, ...body));
     tables.append(make("section", { class: "panel", "aria-labelledby": id }, make("h2", { id }, title), content));
   };
-  const members = (title, { list }, now, more = []) => {
+  const members = (title, { list }, now) => {
     const meaning = (name) => (Object.hasOwn(texts.meanings, name) ? texts.meanings[name] : "");
-    table(title, [...list.map((member) => [member.name, meaning(member.name), ...cell(member, now)]), ...more]);
+    table(title, list.map((member) => [member.name, meaning(member.name), ...cell(member, now)]));
   };
 
   const show = (token, now) => {
@@ -75,14 +70,14 @@
     const exp = token.claims && seconds(token.claims.values.get("exp"));
     const date = exp !== undefined && moment(exp);
     const end = date ? [make("p", {}, when("exp", exp, now), ", ", date)] : [];
-    const seen = token.claims ? [make("p", { class: "soft" }, texts.seen.replace("{}", timeOnly.format(now)))] : [];
-    status.replaceChildren(make("p", {}, make("strong", {}, texts.kinds[token.kind]), ...counted), ...end, ...seen);
+    const signature = token.signature ? texts.signature.replace("{}", token.signature) : texts.signature_none;
+    const seen = `${signature} ${texts.seen.replace("{}", timeOnly.format(now))}`;
+    const more = token.claims ? [make("p", { class: "soft" }, seen)] : [];
+    status.replaceChildren(make("p", {}, make("strong", {}, texts.kinds[token.kind]), ...counted), ...end, ...more);
     const said = found.map(({ level, text }) => make("li", {}, badge(level, texts.levels[level]), " ", make("span", {}, line(text))));
     findings.replaceChildren(...(said.length ? said : [make("li", {}, texts.nothing)]));
     if (token.header) members(texts.header, token.header, now);
-    const signature = token.signature ? texts.signature_bytes.replace("{}", token.signature) : texts.signature_none;
     if (token.claims) members(texts.claims, token.claims, now);
-    if (token.claims) table(texts.signature, [[texts.signature, "", signature]]);
     if (token.kind === "refresh") table(texts.content, ["session", "generation", "key", "version"].map((part) => [texts.parts[part], "", String(token[part])]));
     result.hidden = false;
   };
@@ -105,7 +100,6 @@
     field.value = text;
     update();
   };
-
   const encode = (value) => btoa(JSON.stringify(value)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
   example.addEventListener("click", () => {
     const iat = Math.floor(Date.now() / 1000);
@@ -118,7 +112,7 @@
   });
   field.addEventListener("input", update);
   // Nothing is left to who comes back to the page, or to what a browser keeps of it.
-  for (const event of ["pagehide", "pageshow"]) addEventListener(event, () => put(""));
+  addEventListener("pagehide", () => put(""));
   put("");
   document.querySelector("[data-without-script]").hidden = true;
   decoder.hidden = false;

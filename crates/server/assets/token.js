@@ -104,5 +104,9 @@
     return (at * 1000 <= now ? words.ago : words.ahead).replace("{}", span(length, words));
   };
 
-  globalThis.countersignToken = { read, remark, lower, seconds, span, relative };
+  // Text without characters that reorder or hide what stands beside them: all of a token is somebody else's text.
+  const safe = (text) => text.replace(/\t/g, " ").replace(/[^\P{C}\n\p{Cn}\p{Co}]|[\p{Zl}\p{Zp}]/gu, "\ufffd");
+  const line = (text) => safe(text).replace(/\n/g, "\ufffd");
+
+  globalThis.countersignToken = { read, remark, lower, seconds, span, relative, safe, line };
 }

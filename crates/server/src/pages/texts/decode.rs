@@ -30,9 +30,8 @@ texts! {
         generation: "generation", "Generation";
         key: "key number", "Schlüsselnummer";
         version: "version", "Version";
-        signature: "signature", "Signatur";
-        signature_none: "none", "keine";
-        signature_bytes: "{} bytes, not checked", "{} Bytes, nicht geprüft";
+        signature: "Signature: {} bytes, not checked.", "Signatur: {} Bytes, nicht geprüft.";
+        signature_none: "Signature: none.", "Signatur: keine.";
         nothing: "Nothing stands out. That does not make it valid.", "Nichts fällt auf. Gültig ist es deshalb noch nicht.";
         seen: "Times as seen from this computer's clock at {}.", "Zeiten nach der Uhr dieses Rechners um {}.";
         unreadable: "This cannot be read", "Das lässt sich nicht lesen";
@@ -45,7 +44,6 @@ texts! {
         level_note: "note", "Hinweis";
         expires: "expires {}", "läuft ab {}";
         expired: "expired {}", "abgelaufen {}";
-        at: "at {}", "um {}";
     }
 }
 
@@ -105,9 +103,8 @@ impl Lang {
                 "session": t.session, "generation": t.generation, "key": t.key, "version": t.version
             },
             "header": t.header, "claims": t.claims, "content": t.content, "name": t.name, "value": t.value,
-            "signature": t.signature, "signature_none": t.signature_none,
-            "signature_bytes": t.signature_bytes, "nothing": t.nothing, "seen": t.seen,
-            "unreadable": t.unreadable, "expires": t.expires, "expired": t.expired, "at": t.at
+            "signature": t.signature, "signature_none": t.signature_none, "nothing": t.nothing,
+            "seen": t.seen, "unreadable": t.unreadable, "expires": t.expires, "expired": t.expired
         })
     }
 
