@@ -42,43 +42,41 @@
       return [make("span", { class: "when" }, when(name, at, now)), make("span", { class: "soft" }, ...(date ? [date, " "] : []), make("code", {}, raw))];
     }
     if (typeof value === "string") return [safe(value)];
-    const isNested = value !== null && typeof value === "object";
-    return [make("code", {}, safe(isNested ? JSON.stringify(JSON.parse(raw, exact), null, 2) : raw))];
+    if (value === null || typeof value !== "object") return [make("code", {}, raw)];
+    const isPlain = Array.isArray(value) && value.every((item) => typeof item === "string");
+    const text = isPlain ? `[${value.map((item) => JSON.stringify(item)).join(", ")}]` : JSON.stringify(JSON.parse(raw, exact), null, 2);
+    return [make("code", {}, safe(text))];
   };
 
   const table = (title, rows) => {
     const id = `table-${tables.childElementCount}`;
     const column = (text) => make("th", { scope: "col" }, text);
-    const body = rows.map(([name, meaning, ...content]) => {
-      const head = make("th", { scope: "row" }, make("code", {}, line(name)), ...(meaning ? [" ", make("small", {}, meaning)] : []));
-      return make("tr", {}, head, make("td", { dir: "auto" }, ...content));
-    });
+    const body = rows.map(([head, content]) => make("tr", {}, make("th", { scope: "row" }, ...head), make("td", { dir: "auto" }, ...content)));
     const head = make("thead", { class: "unseen" }, make("tr", {}, column(texts.name), column(texts.value)));
     const content = make("table", { class: "told", "aria-labelledby": id }, head, make("tbody", {}, ...body));
     tables.append(make("section", { class: "panel", "aria-labelledby": id }, make("h2", { id }, title), content));
   };
   const members = (title, { list }, now) => {
-    const meaning = (name) => (Object.hasOwn(texts.meanings, name) ? texts.meanings[name] : "");
-    table(title, list.map((member) => [member.name, meaning(member.name), ...cell(member, now)]));
+    const meaning = (name) => (Object.hasOwn(texts.meanings, name) ? [" ", make("small", {}, texts.meanings[name])] : []);
+    table(title, list.map((member) => [[make("code", {}, line(member.name)), ...meaning(member.name)], cell(member, now)]));
   };
 
   const show = (token, now) => {
     const found = judge(token, now, texts);
     const count = (level) => found.filter((finding) => finding.level === level).length;
     const badge = (level, ...more) => make("b", { class: `badge ${{ bad: "bad", warning: "warn" }[level] ?? ""}` }, ...more);
-    const counted = Object.keys(texts.levels).filter(count).flatMap((level) => [" ", badge(level, `${count(level)} ${texts.levels[level]}`)]);
+    const counted = ["bad", "warning"].filter(count).flatMap((level) => [" ", badge(level, `${count(level)} ${texts.levels[level]}`)]);
     const exp = token.claims && seconds(token.claims.values.get("exp"));
     const date = exp !== undefined && moment(exp);
     const end = date ? [make("p", {}, when("exp", exp, now), ", ", date)] : [];
     const signature = token.signature ? texts.signature.replace("{}", token.signature) : texts.signature_none;
     const seen = `${signature} ${texts.seen.replace("{}", timeOnly.format(now))}`;
     const more = token.claims ? [make("p", { class: "soft" }, seen)] : [];
-    status.replaceChildren(make("p", {}, make("strong", {}, texts.kinds[token.kind]), ...counted), ...end, ...more);
+    status.replaceChildren(make("p", {}, make("strong", {}, texts.kinds[token.signature === 0 ? "unsigned" : token.kind]), ...counted), ...end, ...more);
     const said = found.map(({ level, text }) => make("li", {}, badge(level, texts.levels[level]), " ", make("span", {}, line(text))));
     findings.replaceChildren(...(said.length ? said : [make("li", {}, texts.nothing)]));
-    if (token.header) members(texts.header, token.header, now);
-    if (token.claims) members(texts.claims, token.claims, now);
-    if (token.kind === "refresh") table(texts.content, ["session", "generation", "key", "version"].map((part) => [texts.parts[part], "", String(token[part])]));
+    for (const part of ["header", "claims"]) if (token[part]) members(texts[part], token[part], now);
+    if (token.kind === "refresh") table(texts.content, ["session", "generation", "key", "version"].map((part) => [[texts.parts[part]], [String(token[part])]]));
     result.hidden = false;
   };
 

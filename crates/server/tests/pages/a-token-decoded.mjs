@@ -19,6 +19,7 @@ await visit(async (open) => {
   theCommandSaysTheSame();
   await everyCase(open);
   await whatIsTyped(await open());
+  await thePolicy(await open({}, { isTrusting: true }));
   await live(await open());
   await looks(open);
   await withoutScript(await open({ javaScriptEnabled: false }));
@@ -186,16 +187,6 @@ async function whatIsTyped(page) {
   await page.fill('#token', 'a'.repeat(70_000));
   await page.locator('[role=status]', { hasText: 'more than 65536 bytes' }).waitFor();
 
-  // Text that would be markup is refused by the browser itself, whatever a script does.
-  const refused = await page.evaluate(() => {
-    try {
-      document.createElement('p').innerHTML = '<b>';
-    } catch (error) {
-      return error.name;
-    }
-  });
-  assert.equal(refused, 'TypeError');
-
   // Whoever goes back finds nothing.
   await page.fill('#token', hostile);
   await page.goto(`${env.ISSUER}/no-such-page`);
@@ -205,6 +196,39 @@ async function whatIsTyped(page) {
   await page.fill('#token', hostile);
   await page.reload();
   assert.equal(await page.inputValue('#token'), '');
+}
+
+/** Whatever a script would do, the browser itself sends nothing and takes no text for markup. */
+async function thePolicy(page) {
+  await page.goto(PAGE);
+  const outcome = await page.evaluate(async () => {
+    const failed = async (act) => {
+      try {
+        await act();
+        return 'done';
+      } catch (error) {
+        return error.name;
+      }
+    };
+    const form = document.createElement('form');
+    form.action = '/signin';
+    form.method = 'post';
+    document.body.append(form);
+    form.submit();
+    return [
+      await failed(() => fetch('/healthz')),
+      await failed(() => { document.createElement('p').innerHTML = '<b>'; }),
+      await failed(() => new Promise((resolve, reject) => {
+        const frame = document.createElement('script');
+        frame.addEventListener('error', () => reject(new TypeError('blocked')));
+        frame.addEventListener('load', resolve);
+        frame.src = 'data:text/javascript,';
+        document.body.append(frame);
+      })),
+    ];
+  });
+  assert.deepEqual(outcome, ['TypeError', 'TypeError', 'TypeError']);
+  assert.equal(page.url(), PAGE);
 }
 
 function part(value) {

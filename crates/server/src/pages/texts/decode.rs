@@ -36,6 +36,7 @@ texts! {
         seen: "Times as seen from this computer's clock at {}.", "Zeiten nach der Uhr dieses Rechners um {}.";
         unreadable: "This cannot be read", "Das lässt sich nicht lesen";
         jwt: "A signed token (JWT)", "Ein signiertes Token (JWT)";
+        unsigned: "A token without a signature (JWT)", "Ein Token ohne Signatur (JWT)";
         jwe: "An encrypted token (JWE)", "Ein verschlüsseltes Token (JWE)";
         refresh: "A refresh token of Countersign", "Ein Refresh-Token von Countersign";
         opaque: "An opaque access token of Countersign", "Ein opakes Access-Token von Countersign";
@@ -97,7 +98,7 @@ impl Lang {
             "remarks": remarks,
             "meanings": meanings,
             "words": self.words(),
-            "kinds": { "jwt": t.jwt, "jwe": t.jwe, "refresh": t.refresh, "opaque": t.opaque },
+            "kinds": { "jwt": t.jwt, "unsigned": t.unsigned, "jwe": t.jwe, "refresh": t.refresh, "opaque": t.opaque },
             "levels": { "bad": t.level_bad, "warning": t.level_warning, "note": t.level_note },
             "parts": {
                 "session": t.session, "generation": t.generation, "key": t.key, "version": t.version
