@@ -57,7 +57,7 @@
     tables.append(make("section", { class: "panel", "aria-labelledby": id }, make("h2", { id }, title), content));
   };
   const members = (title, { list }, now) => {
-    const meaning = (name) => (Object.hasOwn(texts.meanings, name) ? [" ", make("small", {}, texts.meanings[name])] : []);
+    const meaning = (name) => (Object.hasOwn(texts.meanings, name) && texts.meanings[name].toLowerCase() !== name ? [" ", make("small", {}, texts.meanings[name])] : []);
     table(title, list.map((member) => [[make("code", {}, line(member.name)), ...meaning(member.name)], cell(member, now)]));
   };
 

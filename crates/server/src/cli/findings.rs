@@ -180,7 +180,8 @@ fn suspicious_claims(found: &mut Findings, claims: &Map<String, Value>) {
     found.say_about(Remark::Lacks, &missing);
     let is_every = |audience: &Value| audience == "*";
     let audience = claims.get("aud");
-    if audience.is_some_and(is_every) || audience.and_then(Value::as_array).is_some_and(|all| all.iter().any(is_every))
+    if audience.is_some_and(is_every)
+        || audience.and_then(Value::as_array).is_some_and(|all| all.iter().any(is_every))
     {
         found.say(Remark::EveryAudience);
     }

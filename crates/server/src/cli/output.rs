@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn json_says_the_same_and_steers_no_terminal() {
-        let value = serde_json::json!({ "a\u{9b}31m": ["\u{1b}[2J\u{7f}", "user\u{202e}gpj\u{e0041}", "Zoë\n☃"] });
+        let value =
+            serde_json::json!({ "a\u{9b}31m": ["\u{1b}[2J\u{7f}", "user\u{202e}gpj\u{e0041}", "Zoë\n☃"] });
         let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
         assert!(!text.chars().any(|c| c != '\n' && (c.is_control() || is_format(c))), "{text:?}");
         assert!(text.contains("user\\u202egpj\\udb40\\udc41") && text.contains("Zoë\\n☃"), "{text}");

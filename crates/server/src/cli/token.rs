@@ -148,8 +148,10 @@ pub(crate) fn members(output: &mut Output, members: &Map<String, Value>) -> Resu
 }
 
 fn as_json(decoded: &Decoded, found: &[Finding]) -> Value {
-    let findings: Vec<Value> =
-        found.iter().map(|f| json!({ "level": f.remark.level(), "code": f.remark.code(), "text": f.text() })).collect();
+    let findings: Vec<Value> = found
+        .iter()
+        .map(|f| json!({ "level": f.remark.level(), "code": f.remark.code(), "text": f.text() }))
+        .collect();
     let mut answer = match decoded {
         Decoded::Refresh(parts) => json!({
             "kind": "refresh_token", "version": parts.version, "key_number": parts.key,

@@ -105,7 +105,7 @@ async function everyCase(open) {
   for (const { name, findings, refused, ...rest } of cases) {
     const token = tokenOf(rest);
     await page.fill('#token', token);
-    const status = await page.locator('[data-status]').innerText();
+    const status = await page.locator('[data-status]').textContent();
     assert.equal(await page.locator('[data-result]').isVisible(), refused === undefined, name);
     if (refused === undefined) {
       const said = await page.locator('[data-findings] li:has(.badge)').evaluateAll((all) => all.map((item) => item.querySelector('span').textContent));
