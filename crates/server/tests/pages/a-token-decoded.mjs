@@ -14,6 +14,9 @@ const { now, cases } = JSON.parse(readFileSync(new URL('tokens.json', import.met
 const { token: rules, texts } = await whatIsServed();
 const HOSTILE = '<img src=x onerror="document.title=1"></td><script>document.title=2</script>javascript:alert(3)';
 
+// A real browser keeps pages to go back to, which the driver would have it leave.
+const launch = { ignoreDefaultArgs: ['--disable-back-forward-cache'] };
+
 await visit(async (open) => {
   theTable();
   theCommandSaysTheSame();
@@ -23,7 +26,7 @@ await visit(async (open) => {
   await live(await open());
   await looks(open);
   await withoutScript(await open({ javaScriptEnabled: false }));
-});
+}, launch);
 
 /** The scripts of the page, and what it gives them, in this program. */
 async function whatIsServed() {
@@ -159,8 +162,16 @@ async function nothingIsLeft(page, requests) {
 
 async function whatIsTyped(page) {
   const requests = await quietly(page);
-  const attributes = await page.locator('#token').evaluate((field) => ({ form: field.form, name: field.name, spellcheck: field.spellcheck, autocomplete: field.autocomplete }));
-  assert.deepEqual(attributes, { form: null, name: '', spellcheck: false, autocomplete: 'off' });
+  const attributes = await page.locator('#token').evaluate((field) => ({
+    form: field.form,
+    name: field.name,
+    // What browsers have others look at: spelling, suggestions, translations.
+    spellcheck: field.spellcheck,
+    suggestions: field.getAttribute('writingsuggestions'),
+    translate: field.translate || document.querySelector('[data-result]').translate,
+    autocomplete: field.autocomplete,
+  }));
+  assert.deepEqual(attributes, { form: null, name: '', spellcheck: false, suggestions: 'false', translate: false, autocomplete: 'off' });
 
   const claims = { sub: HOSTILE, [HOSTILE]: HOSTILE, link: 'javascript:alert(1)', exp: 1, n: 0, list: [HOSTILE], esc: 'a\u202eb\u001b[2J\u00ad' };
   const json = JSON.stringify(claims).replace('"n":0', '"n":12345678901234567890');
