@@ -30,6 +30,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
             "http",
             "keys",
             "metrics",
+            "pages",
             "server",
             "store",
             "telemetry",

@@ -1,14 +1,20 @@
-//! What a token says of itself, and what is suspicious about it. Everything here is the sender's
-//! text: decoding is not validation.
+//! What a token says of itself, as far as it can be read without a key. Everything here is the sender's
+//! text: decoding is not validation. `assets/token.js` reads the same for the page, and
+//! `tests/pages/tokens.json` holds both to the same answers.
+
+use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::words::Words;
+use super::findings::Finding;
+use super::input::MAX_INPUT;
+use crate::pages::Remark;
 use crate::time::Timestamp;
 
-/// A token, as far as it can be read without a key.
+/// A token, as far as it can be read.
 #[derive(Debug)]
 pub(crate) enum Decoded {
     /// A refresh token: its session and generation can be read, its proof cannot be checked here.
@@ -18,16 +24,16 @@ pub(crate) enum Decoded {
     /// A signed JWT.
     Jwt {
         /// The JOSE header.
-        header: Map<String, Value>,
+        header: Members,
         /// The claims.
-        claims: Map<String, Value>,
+        claims: Members,
         /// Bytes of the signature.
         signature_len: usize,
     },
     /// A JWE: its claims are encrypted.
     Encrypted {
         /// The JOSE header.
-        header: Map<String, Value>,
+        header: Members,
     },
 }
 
@@ -44,79 +50,55 @@ pub(crate) struct RefreshParts {
     pub(crate) generation: u32,
 }
 
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Level {
-    /// Good to know.
-    Note,
-    /// Suspicious.
-    Warn,
-    /// No server may accept such a token.
-    Bad,
-}
-
-impl Level {
-    /// Its name in JSON.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warn => "warning",
-            Self::Bad => "bad",
-        }
-    }
-}
-
-/// Something about a token that its reader should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
-    /// How much it matters.
-    pub(crate) level: Level,
-    /// A sentence.
-    pub(crate) text: String,
+/// The members of a JSON object.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    /// By their names; of several with one name the last.
+    pub(crate) all: Map<String, Value>,
+    /// The names that came more than once.
+    pub(crate) twice: Vec<String>,
 }
 
 /// Bytes of a refresh token: version, cell, key, session, generation, nonce, MAC.
 const REFRESH_LEN: usize = 55;
-/// An access token that lives longer is worth a word: whoever steals it has it that long.
-const LONG_LIFE: u64 = 60 * 60;
+/// Bytes of an opaque access token before its claims, and of the tag behind them: version, key, nonce, tag.
+const OPAQUE_FRAME: usize = 30;
 
 /// Reads a token.
 ///
 /// # Errors
-/// A sentence that says why this is no token.
-pub(crate) fn decode(token: &str) -> Result<Decoded, String> {
-    if let Some(rest) = token.strip_prefix("rft_") {
-        return refresh(rest).map(Decoded::Refresh).ok_or_else(|| {
-            "this begins as a refresh token of Countersign (rft_) but is cut short or changed".to_owned()
-        });
+/// The finding that says why this is no token.
+pub(crate) fn decode(token: &str) -> Result<Decoded, Finding> {
+    if token.len() as u64 > MAX_INPUT {
+        return Err(Finding::about(Remark::TooLong, MAX_INPUT.to_string()));
     }
-    if token.starts_with("oat_") {
-        return Ok(Decoded::Opaque);
+    if let Some(rest) = token.strip_prefix("rft_") {
+        return refresh(rest).map(Decoded::Refresh).ok_or_else(|| Finding::of(Remark::RefreshCut));
+    }
+    if let Some(rest) = token.strip_prefix("oat_") {
+        let is_whole = URL_SAFE_NO_PAD.decode(rest).is_ok_and(|bytes| bytes.len() > OPAQUE_FRAME);
+        return if is_whole { Ok(Decoded::Opaque) } else { Err(Finding::of(Remark::OpaqueCut)) };
     }
     let parts: Vec<&str> = token.split('.').collect();
     match parts.as_slice() {
         [header, claims, signature] => Ok(Decoded::Jwt {
-            header: object(header, "header")?,
-            claims: object(claims, "payload")?,
-            signature_len: URL_SAFE_NO_PAD
-                .decode(signature)
-                .map_err(|_| "the signature is not base64url".to_owned())?
-                .len(),
+            header: object(header, Remark::HeaderEncoding, Remark::HeaderJson)?,
+            claims: object(claims, Remark::PayloadEncoding, Remark::PayloadJson)?,
+            signature_len: bytes(signature, Remark::SignatureEncoding)?.len(),
         }),
-        [header, _, _, _, _] => Ok(Decoded::Encrypted { header: object(header, "header")? }),
-        _ => Err(format!(
-            "this is no token that can be decoded: a JWT has three parts between dots, this has {}",
-            parts.len()
-        )),
+        [header, _, _, _, _] => {
+            Ok(Decoded::Encrypted { header: object(header, Remark::HeaderEncoding, Remark::HeaderJson)? })
+        }
+        _ => Err(Finding::about(Remark::Parts, parts.len().to_string())),
     }
 }
 
-fn object(part: &str, name: &str) -> Result<Map<String, Value>, String> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| format!("the {name} is not base64url"))?;
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(members)) => Ok(members),
-        _ => Err(format!("the {name} is not a JSON object")),
-    }
+fn bytes(part: &str, remark: Remark) -> Result<Vec<u8>, Finding> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Finding::of(remark))
+}
+
+fn object(part: &str, encoding: Remark, json: Remark) -> Result<Members, Finding> {
+    serde_json::from_slice(&bytes(part, encoding)?).map_err(|_| Finding::of(json))
 }
 
 fn refresh(rest: &str) -> Option<RefreshParts> {
@@ -132,186 +114,28 @@ fn refresh(rest: &str) -> Option<RefreshParts> {
     })
 }
 
-/// What is suspicious about a token.
-pub(crate) fn findings(decoded: &Decoded, words: Words) -> Vec<Finding> {
-    let mut found = Findings(Vec::new());
-    match decoded {
-        Decoded::Refresh(_) => {
-            found.note(
-                "a refresh token is good at the token endpoint of its issuer only: an API must refuse it",
-            );
-            found.note("whoever has it can get access tokens: treat it as a password");
-        }
-        Decoded::Opaque => {
-            found.note("its claims are sealed: only its issuer can read them, by introspection");
-        }
-        Decoded::Encrypted { header } => {
-            found.note("its claims are encrypted to a resource's own key");
-            suspicious_header(&mut found, header);
-        }
-        Decoded::Jwt { header, claims, signature_len } => {
-            suspicious_header(&mut found, header);
-            suspicious_type(&mut found, header, claims);
-            if *signature_len == 0 {
-                found.bad("it has no signature: anyone can write such a token");
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a JSON object")
             }
-            suspicious_times(&mut found, claims, words);
-            suspicious_claims(&mut found, claims);
-        }
-    }
-    found.0
-}
 
-fn suspicious_header(found: &mut Findings, header: &Map<String, Value>) {
-    match header.get("alg").and_then(Value::as_str) {
-        None => found.bad("its header names no algorithm"),
-        // RFC 8725 section 3.2.
-        Some(alg) if alg.eq_ignore_ascii_case("none") => {
-            found.bad("its algorithm is none: anyone can write such a token");
-        }
-        Some(alg) if alg.starts_with("HS") => {
-            found.warn("it is signed with a shared secret: everyone who can check it can also forge it");
-        }
-        Some(_) => {}
-    }
-    for name in ["jku", "x5u", "jwk", "x5c"] {
-        if header.contains_key(name) {
-            found.warn(&format!(
-                "its header brings or names its own key ({name}): a verifier that follows it trusts the sender"
-            ));
-        }
-    }
-    if header.contains_key("crit") {
-        found.warn("it demands extensions (crit): a verifier that does not know them must refuse it");
-    }
-    if !header.contains_key("kid") && !header.contains_key("enc") {
-        found.note("it does not name its key (kid)");
-    }
-}
-
-fn suspicious_type(found: &mut Findings, header: &Map<String, Value>, claims: &Map<String, Value>) {
-    let typ = header.get("typ").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
-    if typ == "at+jwt" {
-        return;
-    }
-    if ["nonce", "at_hash", "c_hash"].iter().any(|name| claims.contains_key(*name)) {
-        found.warn("it looks like an ID token: that tells a client who signed in, and is not for an API");
-    } else if typ.is_empty() || typ == "jwt" {
-        // RFC 9068 section 2.1, RFC 8725 section 3.11.
-        found.warn("its type is not at+jwt: it could be taken for another kind of token than it is");
-    } else {
-        found.warn(&format!("its type is {typ}: it is not an access token (at+jwt)"));
-    }
-}
-
-fn suspicious_times(found: &mut Findings, claims: &Map<String, Value>, words: Words) {
-    let at = |name| claims.get(name).and_then(seconds);
-    let now = words.now().seconds();
-    match at("exp") {
-        None => found.bad("it never expires: it has no exp"),
-        Some(exp) if exp <= now => {
-            found.bad(&format!("it has expired, {}", words.relative(from_seconds(exp))));
-        }
-        Some(exp) => {
-            let begin = at("iat").or_else(|| at("nbf")).unwrap_or(now);
-            let life = exp.saturating_sub(begin);
-            if life > LONG_LIFE {
-                let life = super::words::span(std::time::Duration::from_secs(life));
-                found.warn(&format!("it lives long, {life}: whoever steals it has it that long"));
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Members::default();
+                let mut told = BTreeSet::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if members.all.insert(name.clone(), value).is_some() && told.insert(name.clone()) {
+                        members.twice.push(name);
+                    }
+                }
+                Ok(members)
             }
         }
-    }
-    if let Some(nbf) = at("nbf").filter(|nbf| *nbf > now) {
-        found.bad(&format!("it is not valid yet: it begins {}", words.relative(from_seconds(nbf))));
-    }
-    if let Some(iat) = at("iat").filter(|iat| *iat > now) {
-        let when = words.relative(from_seconds(iat));
-        found.warn(&format!("it claims to be made {when}: its issuer's clock or this one is wrong"));
-    }
-}
-
-/// Claims whose names say that nobody should be able to read them: a JWT is not encrypted.
-const SECRETS: [&str; 12] = [
-    "password",
-    "passwd",
-    "pwd",
-    "secret",
-    "client_secret",
-    "api_key",
-    "apikey",
-    "private_key",
-    "refresh_token",
-    "credit_card",
-    "card_number",
-    "ssn",
-];
-/// Claims that are personal data.
-const PERSONAL: [&str; 11] = [
-    "email",
-    "phone",
-    "phone_number",
-    "address",
-    "birthdate",
-    "given_name",
-    "family_name",
-    "name",
-    "username",
-    "preferred_username",
-    "picture",
-];
-
-fn suspicious_claims(found: &mut Findings, claims: &Map<String, Value>) {
-    let missing: Vec<&str> = ["iss", "sub", "aud", "client_id", "iat", "jti"]
-        .into_iter()
-        .filter(|name| !claims.contains_key(*name))
-        .collect();
-    if !missing.is_empty() {
-        // RFC 9068 section 2.2.
-        found.warn(&format!("it lacks what an access token must have: {}", missing.join(", ")));
-    }
-    if claims.get("aud").and_then(Value::as_str) == Some("*") {
-        found.warn("it is for every audience: one API can use it against another");
-    }
-    // The rule for where secrets may be sent is the rule for what may be an issuer.
-    if claims
-        .get("iss")
-        .and_then(Value::as_str)
-        .is_some_and(|iss| iss.starts_with("http://") && super::remote::base_url(iss, false).is_err())
-    {
-        found.warn("its issuer is reached without encryption (http)");
-    }
-    let named = |list: &[&str]| {
-        let names: Vec<String> = claims
-            .keys()
-            .filter(|name| list.iter().any(|known| name.eq_ignore_ascii_case(known)))
-            .cloned()
-            .collect();
-        names.join(", ")
-    };
-    let (secret, personal) = (named(&SECRETS), named(&PERSONAL));
-    if !secret.is_empty() {
-        found
-            .bad(&format!("it carries what looks like a secret, readable by everyone who sees it: {secret}"));
-    }
-    if !personal.is_empty() {
-        found.warn(&format!("it carries personal data, readable by everyone who sees it: {personal}"));
-    }
-}
-
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn note(&mut self, text: &str) {
-        self.0.push(Finding { level: Level::Note, text: text.to_owned() });
-    }
-
-    fn warn(&mut self, text: &str) {
-        self.0.push(Finding { level: Level::Warn, text: text.to_owned() });
-    }
-
-    fn bad(&mut self, text: &str) {
-        self.0.push(Finding { level: Level::Bad, text: text.to_owned() });
+        deserializer.deserialize_map(Reader)
     }
 }
 
@@ -334,57 +158,8 @@ pub(crate) fn from_seconds(seconds: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
-
-    const NOW: u64 = 1_700_000_000;
-
-    fn words() -> Words {
-        Words::at(from_seconds(NOW))
-    }
-
-    fn jwt(header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        format!("{}.{}.{}", part(header), part(claims), URL_SAFE_NO_PAD.encode([7; 64]))
-    }
-
-    fn said(token: &str) -> Vec<(Level, String)> {
-        findings(&decode(token).unwrap(), words()).into_iter().map(|f| (f.level, f.text)).collect()
-    }
-
-    fn good_claims() -> Value {
-        json!({
-            "iss": "https://login.example", "sub": "u", "aud": "https://api.example", "client_id": "web",
-            "iat": NOW - 10, "exp": NOW + 590, "jti": "j", "scope": "read"
-        })
-    }
-
-    #[test]
-    fn a_token_of_ours_has_nothing_suspicious() {
-        let token = jwt(&json!({ "alg": "ES256", "typ": "at+jwt", "kid": "k" }), &good_claims());
-        assert_eq!(said(&token), []);
-    }
-
-    #[test]
-    fn what_is_suspicious_is_said() {
-        let mut claims = good_claims();
-        claims["exp"] = json!(NOW + 86_400);
-        claims["email"] = json!("a@b");
-        claims["password"] = json!("x");
-        let token = jwt(&json!({ "alg": "none", "typ": "JWT", "jku": "https://evil" }), &claims);
-        let texts: Vec<String> = said(&token).into_iter().map(|(_, text)| text).collect();
-        for part in
-            ["algorithm is none", "(jku)", "not at+jwt", "lives long, 1 day", "personal data", "a secret"]
-        {
-            assert!(texts.iter().any(|text| text.contains(part)), "{part}: {texts:?}");
-        }
-        claims["exp"] = json!(NOW - 180);
-        let token = jwt(&json!({ "alg": "HS256", "typ": "at+jwt", "kid": "k" }), &claims);
-        let texts: Vec<String> = said(&token).into_iter().map(|(_, text)| text).collect();
-        assert!(texts.contains(&"it has expired, 3 min ago".to_owned()), "{texts:?}");
-        assert!(texts.iter().any(|text| text.contains("shared secret")));
-    }
 
     #[test]
     fn a_refresh_token_tells_its_session_and_nothing_secret() {
@@ -397,28 +172,24 @@ mod tests {
         assert_eq!((parts.version, parts.key, parts.generation), (1, 3, 7));
         assert_eq!(parts.session, uuid::Uuid::from_bytes([0x11; 16]));
         assert!(decode(&token[..70]).is_err());
-        assert!(matches!(decode("oat_anything"), Ok(Decoded::Opaque)));
+    }
+
+    #[test]
+    fn of_members_with_one_name_the_last_counts_and_the_name_is_kept() {
+        let members: Members =
+            serde_json::from_str(r#"{"b":1,"a":2,"a":3,"b":{"c":1,"c":2},"a":null}"#).unwrap();
+        assert_eq!(members.twice, ["a", "b"]);
+        assert_eq!(members.all["a"], Value::Null);
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_looked_at() {
+        let longest = usize::try_from(MAX_INPUT).unwrap();
+        assert_eq!(decode(&"a".repeat(longest)).unwrap_err().remark, Remark::Parts);
+        assert_eq!(decode(&"a".repeat(longest + 1)).unwrap_err().remark, Remark::TooLong);
     }
 
     proptest! {
-        #[test]
-        fn no_text_panics(token in ".{0,200}") {
-            if let Ok(decoded) = decode(&token) {
-                findings(&decoded, words());
-            }
-        }
-
-        #[test]
-        fn no_claims_panic(
-            alg in ".{0,8}", typ in ".{0,12}",
-            exp in any::<f64>(), iat in any::<i64>(), nbf in any::<u64>(), aud in ".{0,8}",
-        ) {
-            let header = json!({ "alg": alg, "typ": typ, "crit": [] });
-            let claims = json!({ "exp": exp, "iat": iat, "nbf": nbf, "aud": aud, "email": null });
-            let decoded = decode(&jwt(&header, &claims)).unwrap();
-            findings(&decoded, words());
-        }
-
         #[test]
         fn no_bytes_of_a_refresh_token_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = decode(&format!("rft_{}", URL_SAFE_NO_PAD.encode(bytes)));

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 
 /// Longest input that is taken for a token or a password, in bytes.
-const MAX_INPUT: u64 = 64 * 1024;
+pub(crate) const MAX_INPUT: u64 = 64 * 1024;
 
 /// The argument itself, or standard input for `-`.
 pub(crate) fn token(argument: Option<&str>) -> Result<Zeroizing<String>, Failure> {

@@ -10,6 +10,7 @@ mod durations;
 mod event;
 mod explain;
 mod failure;
+mod findings;
 mod healthcheck;
 mod input;
 mod key;

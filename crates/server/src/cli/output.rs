@@ -33,6 +33,8 @@ pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
 /// Bad.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 
+/// Columns that the names of a block may take: one long name does not push all values to the side.
+const WIDEST_NAME: usize = 32;
 /// Columns that a table may take where there is no terminal to fit.
 const WIDTH_WITHOUT_TERMINAL: u16 = 200;
 
@@ -85,7 +87,7 @@ impl Output {
     pub(crate) fn json(&mut self, value: &Value) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Failure::refused(format!("the answer cannot be printed: {error}")))?;
-        self.line(&text)
+        self.line(&escaped(&text))
     }
 
     /// Rows under headings, fitted to the terminal.
@@ -112,9 +114,11 @@ impl Output {
 
     /// Names and values, one a line, the values in one column.
     pub(crate) fn block(&mut self, rows: &[(String, String)]) -> Result<(), Failure> {
+        let rows: Vec<_> = rows.iter().map(|(name, value)| (safe_line(name), safe(value))).collect();
         let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+        let width = width.min(WIDEST_NAME);
         for (name, value) in rows {
-            let indented = safe(value).replace('\n', &format!("\n{:width$}  ", ""));
+            let indented = value.replace('\n', &format!("\n{:width$}  ", ""));
             let name = paint(DIM, &format!("{name:width$}"));
             writeln!(self.out, "{name}  {indented}")?;
         }
@@ -145,9 +149,34 @@ pub(crate) fn safe(text: &str) -> String {
         .collect()
 }
 
-/// Characters that reorder or hide what stands beside them.
+/// The same without line breaks, for what must not look like a line of ours.
+pub(crate) fn safe_line(text: &str) -> String {
+    safe(text).replace('\n', "\u{fffd}")
+}
+
+/// JSON in which those characters are escaped: the same to a program, and harmless on a terminal.
+/// Between its tokens JSON that we write has line feeds and spaces only.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && (c.is_control() || is_format(c)) {
+            // RFC 8259 section 7: what is beyond the basic plane as a surrogate pair.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// Characters that reorder or hide what stands beside them, or are not seen themselves.
 fn is_format(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -158,6 +187,18 @@ mod tests {
     fn other_peoples_text_cannot_steer_the_terminal() {
         assert_eq!(safe("a\u{1b}[2Jb\r\u{7}"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}");
         assert_eq!(safe("user\u{202e}gpj"), "user\u{fffd}gpj");
+        assert_eq!(safe("pay\u{ad}pal\u{e0041}"), "pay\u{fffd}pal\u{fffd}");
         assert_eq!(safe("Zoë ☃\nb\tc"), "Zoë ☃\nb c");
+        assert_eq!(safe_line("a\nbad: b"), "a\u{fffd}bad: b");
+    }
+
+    #[test]
+    fn json_says_the_same_and_steers_no_terminal() {
+        let value =
+            serde_json::json!({ "a\u{9b}31m": ["\u{1b}[2J\u{7f}", "user\u{202e}gpj\u{e0041}", "Zoë\n☃"] });
+        let text = escaped(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.chars().any(|c| c != '\n' && (c.is_control() || is_format(c))), "{text:?}");
+        assert!(text.contains("user\\u202egpj\\udb40\\udc41") && text.contains("Zoë\\n☃"), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

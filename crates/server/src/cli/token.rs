@@ -3,13 +3,15 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::decode::{Decoded, Finding, Level, decode, findings, from_seconds, seconds};
+use super::decode::{Decoded, decode, from_seconds, seconds};
 use super::failure::Failure;
-use super::output::{BAD, Output, WARN, paint, safe};
+use super::findings::{Finding, findings};
+use super::output::{BAD, Output, WARN, paint, safe_line};
 use super::route::Route;
 use super::transport::{Admin, Need};
 use super::verify::Verify;
-use super::{Context, input, receipt, show};
+use super::{Context, input, receipt};
+use crate::pages::Level;
 
 /// Single tokens. A token is given as an argument or, better, on standard input: other users of
 /// the machine can read command lines.
@@ -70,7 +72,7 @@ impl Revoke {
 impl Decode {
     fn run(self, context: &mut Context) -> Result<(), Failure> {
         let token = input::token(self.token.as_deref())?;
-        let decoded = decode(&token).map_err(Failure::Refused)?;
+        let decoded = decode(&token).map_err(|finding| Failure::refused(finding.text()))?;
         let output = &mut context.output;
         let found = findings(&decoded, output.words);
         if output.json {
@@ -90,16 +92,19 @@ impl Decode {
             Decoded::Opaque => output.heading("An opaque access token of Countersign")?,
             Decoded::Jwt { header, claims, signature_len } => {
                 output.heading("Header")?;
-                members(output, header)?;
+                members(output, &header.all)?;
                 output.line("")?;
                 output.heading("Claims")?;
-                members(output, claims)?;
+                members(output, &claims.all)?;
                 output.line("")?;
-                output.line(&format!("Signature: {signature_len} bytes, not checked."))?;
+                output.line(&match signature_len {
+                    0 => "Signature: none.".to_owned(),
+                    length => format!("Signature: {length} bytes, not checked."),
+                })?;
             }
             Decoded::Encrypted { header } => {
                 output.heading("An encrypted token (JWE); its header")?;
-                members(output, header)?;
+                members(output, &header.all)?;
             }
         }
         output.line("")?;
@@ -115,12 +120,12 @@ impl Decode {
 
 /// A finding as a line.
 fn said(finding: &Finding) -> String {
-    let word = match finding.level {
+    let word = match finding.remark.level() {
         Level::Note => "note:".to_owned(),
-        Level::Warn => paint(WARN, "suspicious:"),
+        Level::Warning => paint(WARN, "suspicious:"),
         Level::Bad => paint(BAD, "bad:"),
     };
-    format!("{word} {}", safe(&finding.text))
+    format!("{word} {}", safe_line(&finding.text()))
 }
 
 /// Members with their times in words.
@@ -130,19 +135,23 @@ pub(crate) fn members(output: &mut Output, members: &Map<String, Value>) -> Resu
         .iter()
         .map(|(name, value)| {
             let time = ["exp", "iat", "nbf", "auth_time", "updated_at"].contains(&name.as_str());
-            let told = match seconds(value).filter(|_| time) {
-                Some(at) => words.time(from_seconds(at)),
-                None => show::text(value),
+            let told = match (value, seconds(value).filter(|_| time)) {
+                (_, Some(at)) => words.time(from_seconds(at)),
+                (Value::String(text), _) => text.clone(),
+                // Word for word: what is in a token must not look like something else.
+                (value, _) => value.to_string(),
             };
-            (safe(name), told)
+            (name.clone(), told)
         })
         .collect();
     output.block(&rows)
 }
 
 fn as_json(decoded: &Decoded, found: &[Finding]) -> Value {
-    let findings: Vec<Value> =
-        found.iter().map(|f| json!({ "level": f.level.as_str(), "text": f.text })).collect();
+    let findings: Vec<Value> = found
+        .iter()
+        .map(|f| json!({ "level": f.remark.level(), "code": f.remark.code(), "text": f.text() }))
+        .collect();
     let mut answer = match decoded {
         Decoded::Refresh(parts) => json!({
             "kind": "refresh_token", "version": parts.version, "key_number": parts.key,
@@ -150,9 +159,9 @@ fn as_json(decoded: &Decoded, found: &[Finding]) -> Value {
         }),
         Decoded::Opaque => json!({ "kind": "opaque_access_token" }),
         Decoded::Jwt { header, claims, signature_len } => json!({
-            "kind": "jwt", "header": header, "claims": claims, "signature_bytes": signature_len
+            "kind": "jwt", "header": header.all, "claims": claims.all, "signature_bytes": signature_len
         }),
-        Decoded::Encrypted { header } => json!({ "kind": "encrypted_jwt", "header": header }),
+        Decoded::Encrypted { header } => json!({ "kind": "encrypted_jwt", "header": header.all }),
     };
     if let Value::Object(members) = &mut answer {
         members.insert("findings".to_owned(), Value::Array(findings));

@@ -9,7 +9,7 @@ use url::Url;
 use super::decode::{Decoded, decode, from_seconds, seconds};
 use super::failure::Failure;
 use super::list::{self, Extent};
-use super::output::{BAD, GOOD, Output, WARN, paint, safe};
+use super::output::{BAD, GOOD, Output, WARN, paint, safe_line};
 use super::route::Route;
 use super::show::member;
 use super::transport::Admin;
@@ -48,10 +48,10 @@ impl Verify {
     pub(crate) async fn run(self, context: &mut Context) -> Result<(), Failure> {
         let token = input::token(self.token.as_deref())?;
         if token.starts_with("rft_") || token.starts_with("oat_") {
-            // Its own sentence says what the token is.
+            // Its own sentence says what the token is; the issuer need not be asked for keys.
             let rejection =
                 if token.starts_with("rft_") { Rejection::RefreshToken } else { Rejection::OpaqueToken };
-            return Err(Failure::refused(rejection.to_string()));
+            return report(context, &token, None, &[bad("token", rejection.to_string())]);
         }
         let base = remote::base_url(&self.issuer, context.global.insecure_http)?;
         let keys = key_set(&self.issuer, &base, context.global.insecure_http).await?;
@@ -122,7 +122,7 @@ fn times(token: &str, claims: &AccessClaims, now: u64) -> Result<(), Rejection> 
         return Err(Rejection::Expired);
     }
     let not_before = match decode(token) {
-        Ok(Decoded::Jwt { claims, .. }) => claims.get("nbf").and_then(seconds),
+        Ok(Decoded::Jwt { claims, .. }) => claims.all.get("nbf").and_then(seconds),
         _ => None,
     };
     match not_before {
@@ -282,7 +282,7 @@ fn report(
             Outcome::Unchecked => WARN,
         };
         let verdict = paint(style, &format!("{:11}", word(check.outcome)));
-        output.line(&format!("{verdict}  {:10}  {}", check.what, safe(&check.said)))?;
+        output.line(&format!("{verdict}  {:10}  {}", check.what, safe_line(&check.said)))?;
     }
     if !valid {
         let reason = checks.iter().find(|c| c.outcome == Outcome::Bad).map(|c| c.said.clone());
@@ -294,8 +294,8 @@ fn report(
 fn print_claims(output: &mut Output, token: &str) -> Result<(), Failure> {
     let Ok(Decoded::Jwt { claims, .. }) = decode(token) else { return Ok(()) };
     output.line("")?;
-    if let Some(exp) = claims.get("exp").and_then(seconds) {
+    if let Some(exp) = claims.all.get("exp").and_then(seconds) {
         output.heading(&format!("Good until {}", output.words.time(from_seconds(exp))))?;
     }
-    token::members(output, &claims)
+    token::members(output, &claims.all)
 }

@@ -8,6 +8,7 @@ pub mod body;
 mod browser;
 mod consent;
 mod console;
+mod decode;
 pub mod demo;
 mod device;
 pub mod error;

@@ -11,7 +11,7 @@ use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
-    Public, account, admin, assets, authorize, browser, consent, console, demo, device, feed, health,
+    Public, account, admin, assets, authorize, browser, consent, console, decode, demo, device, feed, health,
     introspect, leaked, lifetimes, logout, metadata, par, revoke, sign_in, token, userinfo, verify,
 };
 use crate::app::App;
@@ -25,6 +25,7 @@ pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
         .route("/verify", any(verify::verify))
         .route("/leaked-tokens", post(leaked::report))
         .route("/docs/lifetimes", get(lifetimes::page))
+        .route("/decode", get(decode::show))
         .route("/oauth/authorize", get(authorize::authorize).post(authorize::authorize))
         .route("/oauth/authorize/continue", get(authorize::resume))
         .route("/oauth/par", post(par::push))

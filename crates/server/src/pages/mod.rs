@@ -3,7 +3,7 @@
 //! A page is a plain view struct and a function that writes it out. Handlers fill the struct; nothing
 //! here knows of HTTP or of the store. Nothing is inline but the markup: one stylesheet and small
 //! scripts, which are [`assets`], so that the policy can stay [as strict as it is](content_security_policy).
-//! But for passkeys everything works without script. Texts are escaped; that an address in a view is one that
+//! But for passkeys and the token decoder everything works without script. Texts are escaped; that an address in a view is one that
 //! may be linked to is for whoever fills it.
 
 /// Defines the function of a page: its name, template and view.
@@ -31,6 +31,7 @@ pub mod assets;
 mod chrome;
 mod consent;
 mod console;
+mod decode;
 mod demo;
 mod device;
 mod error;
@@ -39,6 +40,7 @@ mod lang;
 mod lifetimes;
 mod logout;
 mod policy;
+mod remarks;
 mod sign_in;
 mod texts;
 mod timeline;
@@ -56,6 +58,7 @@ pub use console::{
     client_page, event_list, key_list, now_page, revoke_form, revoke_preview, revoke_receipt, session_list,
     session_page, user_list, user_page,
 };
+pub use decode::{DECODE_POLICY, Decode, decode};
 pub use demo::{
     Demo, DemoAccess, DemoActions, DemoEnd, DemoEvent, DemoRefresh, DemoStart, DemoStep, DemoStolen, DemoWho,
     demo, demo_start,
@@ -67,6 +70,7 @@ pub use lang::Lang;
 pub use lifetimes::lifetimes;
 pub use logout::{LogoutConfirm, SignedOut, logout_confirm, signed_out};
 pub use policy::content_security_policy;
+pub use remarks::{Level, Remark};
 pub use sign_in::{
     FactorProblem, SecondFactor, SecondFactorMethod, SignIn, SignInProblem, second_factor, sign_in,
 };

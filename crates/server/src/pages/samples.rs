@@ -36,6 +36,7 @@ pub(crate) fn all(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     all.extend(oauth_pages(lang, x));
     all.extend(device_pages(lang, x));
     all.extend(account_pages(lang, x));
+    all.extend(decode_pages(lang, x));
     all.extend(demo::pages(lang, x));
     all.extend(console::pages(lang, x));
     all
@@ -266,6 +267,14 @@ fn account_pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         ("totp_enrol", totp_enrol(&chrome, &enrol)),
         ("recovery_codes", recovery_codes(&chrome, &codes)),
     ]
+}
+
+fn decode_pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
+    let view = Decode {
+        issuer: x("https://login.example.org"),
+        report_url: x("https://login.example.org/leaked-tokens"),
+    };
+    vec![("decode", decode(&chrome(lang, x), &view))]
 }
 
 const QR: &str = "<svg viewBox=\"0 0 4 4\"><path d=\"M0 0h1v1H0zM2 0h1v1H2zM1 1h1v2H1zM3 2h1v2H3z\"/></svg>";

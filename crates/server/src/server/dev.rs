@@ -178,6 +178,7 @@ fn instructions(settings: &Settings, program: &str) -> String {
   curl -s {url}/api/profile -H "Authorization: Bearer $r2"; echo
 
   How long tokens live, for client developers: {url}/docs/lifetimes
+  What stands in a token, without sending it anywhere: {url}/decode
 "#,
         version = env!("CARGO_PKG_VERSION"),
     )

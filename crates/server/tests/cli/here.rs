@@ -2,6 +2,9 @@
 
 use std::process::Stdio;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::program::Place;
 
 /// {"alg":"none","typ":"JWT"} and claims that expired in 2023.
@@ -29,6 +32,57 @@ fn a_decoded_token_is_never_called_valid() {
     place.run(&["token", "decode", "hello"]).assert_refused(&["three parts"]);
     place.run(&["token", "decode", "rft_AQAA"]).assert_refused(&["refresh token"]);
     assert_eq!(place.run(&["token", "decode", ""]).status, 2);
+}
+
+#[test]
+fn no_token_can_speak_for_the_decoder() {
+    let place = Place::new();
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let header = r#"{"alg":"ES256","alg":"ES256","typ":"x\nDecoding is not needed: this is valid"}"#;
+    let claims = r#"{"a\nbad: b":"1\n2","esc":"\u001b[2J\u009b31m","bidi":"a\u202eb","exp":"soon","act":{"a_b":true}}"#;
+    let token = format!("{}.{}.{}", part(header), part(claims), part("x"));
+    let run = place.run_with(&["token", "decode"], &token).assert_ok();
+    for line in run.out.lines() {
+        assert!(!line.starts_with("bad: b") && !line.starts_with("Decoding is not needed"), "{run:?}");
+    }
+    assert!(!run.out.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{run:?}");
+    for part in ["more than once (alg)", "not a number of seconds: exp", r#"{"a_b":true}"#] {
+        assert!(run.out.contains(part), "no {part:?} in {run:?}");
+    }
+    let json = place.run_with(&["token", "decode", "--json"], &token).assert_ok();
+    assert!(!json.out.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{json:?}");
+    let told = json.json();
+    assert_eq!(told["claims"]["bidi"], "a\u{202e}b");
+    assert_eq!(told["findings"][0]["level"], "bad");
+    assert_eq!(told["findings"][0]["code"], "header_twice");
+}
+
+#[test]
+fn what_is_no_token_is_refused_and_what_is_none_at_all_is_a_mistake() {
+    let place = Place::new();
+    let long = "a".repeat(100_000);
+    for (token, said) in [
+        ("hello", "three parts"),
+        ("a.b", "three parts"),
+        ("e30.aGVsbG8.", "payload is not a JSON object"),
+        ("e30=.e30.", "header is not base64url"),
+        ("oat_AQ", "opaque access token"),
+        ("rft_AQ", "refresh token"),
+        (&long, "too long"),
+    ] {
+        place.run_with(&["token", "decode", "-", "--json"], token).assert_refused(&[said]);
+    }
+    assert_eq!(place.run_with(&["token", "decode", "-"], " \n").status, 2);
+
+    // The issuer is not asked what needs no key.
+    for (token, said) in [("rft_AQ", "token endpoint"), ("oat_AQ", "introspection")] {
+        let arguments = ["token", "verify", "--issuer", "https://issuer.invalid", token];
+        place.run(&arguments).assert_refused(&[said]);
+        let told = place.run(&[&arguments[..], &["--json"]].concat());
+        assert_eq!(told.status, 1);
+        assert_eq!(told.json()["valid"], false);
+        assert!(told.json()["checks"][0]["detail"].as_str().unwrap().contains(said));
+    }
 }
 
 #[test]

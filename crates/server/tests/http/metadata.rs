@@ -114,6 +114,19 @@ on_both!(the_lifetimes_document_is_made_from_what_is_in_force, |server| {
     assert!(page.text.contains("answered again for 25 s"), "{}", page.text);
 });
 
+on_both!(the_decoder_can_send_nothing_and_sets_no_cookie, |server| {
+    let page = server.get("/decode").await.assert_ok();
+    let policy = page.header(header::CONTENT_SECURITY_POLICY);
+    for directive in ["default-src 'none'", "connect-src 'none'", "form-action 'none'", "script-src 'self'"] {
+        assert!(policy.contains(directive), "{policy}");
+    }
+    assert_eq!(page.header(header::REFERRER_POLICY), "no-referrer");
+    assert_eq!(page.header(header::CACHE_CONTROL), "no-store");
+    assert!(page.headers.get(header::SET_COOKIE).is_none() && !page.text.contains("<form"), "{}", page.text);
+    // There is nothing to send a token to.
+    assert_eq!(server.form("/decode", &[("token", "a.b.c")]).await.status, StatusCode::METHOD_NOT_ALLOWED);
+});
+
 on_both!(health_needs_no_token, |server| {
     assert_eq!(server.get("/healthz").await.status, StatusCode::OK);
     assert_eq!(server.get("/readyz").await.status, StatusCode::OK);

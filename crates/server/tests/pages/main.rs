@@ -64,6 +64,11 @@ fn sessions_forms_and_frames_are_safe_in_a_browser_too() {
     visit("in-a-browser.mjs", BRAND);
 }
 
+#[test]
+fn a_token_is_decoded_in_the_browser_alone_and_as_the_command_does() {
+    visit("a-token-decoded.mjs", "");
+}
+
 /// Runs a program of this folder against a server of its own. The server has a name, without which there are
 /// no passkeys, and the demo; there is an operator, and the admin API is at hand.
 fn visit(file: &str, configuration: &str) {
@@ -79,6 +84,7 @@ fn visit(file: &str, configuration: &str) {
     let token = fs::read_to_string(stage.place.path("countersign-data/admin-token")).unwrap();
     stage.environment.extend([
         ("OPERATOR", OPERATOR.to_owned()),
+        ("COUNTERSIGN", env!("CARGO_BIN_EXE_countersign").to_owned()),
         ("ADMIN_API", format!("{management}/admin/v1")),
         ("ADMIN_TOKEN", token.trim().to_owned()),
     ]);

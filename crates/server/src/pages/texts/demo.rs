@@ -30,6 +30,7 @@ texts! {
         generation: "generation", "Generation";
         session: "session", "Sitzung";
         claims: "What is inside", "Was darin steht";
+        decoder: "Look into a token of your own", "In ein eigenes Token hineinsehen";
         until: "valid until", "gültig bis";
         unused_until: "if unused, until", "unbenutzt bis";
         left: "left", "übrig";

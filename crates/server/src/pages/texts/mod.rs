@@ -18,6 +18,7 @@ macro_rules! texts {
 
 mod account;
 mod console;
+mod decode;
 mod demo;
 mod device;
 mod ended;
@@ -38,6 +39,7 @@ pub(super) struct Texts {
     pub(super) error: shell::Error,
     pub(super) console: console::Console,
     pub(super) timeline: timeline::Timeline,
+    pub(super) decode: decode::Decode,
     pub(super) demo: demo::Demo,
     pub(super) codes: account::Codes,
     pub(super) enrol: account::Enrol,
@@ -56,6 +58,7 @@ impl Texts {
         error: shell::Error::EN,
         console: console::Console::EN,
         timeline: timeline::Timeline::EN,
+        decode: decode::Decode::EN,
         demo: demo::Demo::EN,
         codes: account::Codes::EN,
         enrol: account::Enrol::EN,
@@ -72,6 +75,7 @@ impl Texts {
         error: shell::Error::DE,
         console: console::Console::DE,
         timeline: timeline::Timeline::DE,
+        decode: decode::Decode::DE,
         demo: demo::Demo::DE,
         codes: account::Codes::DE,
         enrol: account::Enrol::DE,
