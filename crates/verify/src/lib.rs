@@ -18,12 +18,14 @@
 
 mod compact;
 pub mod danger;
+mod encrypted;
 mod header;
 mod keys;
 mod payload;
 mod rejection;
 mod verifier;
 
+pub use encrypted::DecryptionKey;
 pub use keys::{InvalidKey, VerifyingKeys};
 pub use rejection::Rejection;
 pub use verifier::{InvalidVerifier, Verifier};

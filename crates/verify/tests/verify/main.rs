@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod differential;
+mod encrypted;
+mod envelope;
 mod issuer;
 mod jose;
