@@ -8,6 +8,8 @@
 
 mod outer;
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey, UnparsedPublicKey, agree};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -28,10 +30,11 @@ const TAG_LEN: usize = 16;
 const COORDINATE_LEN: usize = 32;
 
 /// A private key that opens tokens which are encrypted to its public half. `Debug` shows the `kid`
-/// only; the key is wiped when it is dropped.
+/// only; the key is wiped when the last of its clones is dropped.
+#[derive(Clone)]
 pub struct DecryptionKey {
     kid: String,
-    key: PrivateKey,
+    key: Arc<PrivateKey>,
 }
 
 impl DecryptionKey {
@@ -48,7 +51,7 @@ impl DecryptionKey {
         })?;
         let kid = jwk.kid.clone().unwrap_or_else(|| thumbprint(&jwk.x, &jwk.y));
         let key = jwk.parse(&kid).map_err(|problem| InvalidKey { kid: kid.clone(), problem })?;
-        Ok(Self { kid, key })
+        Ok(Self { kid, key: Arc::new(key) })
     }
 
     /// The `kid` of the tokens that it opens.

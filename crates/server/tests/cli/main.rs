@@ -14,4 +14,5 @@ mod doctor;
 mod gateway;
 mod here;
 mod program;
+mod resource;
 mod serving;
