@@ -21,8 +21,17 @@ fn jose_opens_our_encrypted_tokens_and_we_open_those_of_jose() {
     let register = ["resource", "add", API, "--encryption-key", "-"];
     stage.place.run_with(&register, &key.to_string()).assert_ok();
     let client = stage.place.json(&[
-        "client", "add", "sealed", "--kind", "service", "--scope", "read", "--audience", API,
-        "--token-format", "encrypted",
+        "client",
+        "add",
+        "sealed",
+        "--kind",
+        "service",
+        "--scope",
+        "read",
+        "--audience",
+        API,
+        "--token-format",
+        "encrypted",
     ]);
     key["d"] = json!("VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw");
     let file = stage.place.path("sealed.json");
