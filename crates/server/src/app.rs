@@ -9,6 +9,7 @@ use crate::factors::passkey::Passkeys;
 use crate::flows::clients::Clients;
 use crate::flows::feed::Feed;
 use crate::flows::policy::{MAX_ACCESS, Policy};
+use crate::flows::resources::Resources;
 use crate::keys::{Keys, KeysError};
 use crate::metrics::{Activity, Metrics};
 use crate::passwords::Passwords;
@@ -28,6 +29,8 @@ pub struct App {
     pub policy: Policy,
     /// The clients, by way of a cache.
     pub clients: Clients,
+    /// The APIs' keys to encrypt to.
+    pub resources: Resources,
     /// The password pool.
     pub passwords: Passwords,
     /// Passkeys, where the issuer's host can have them.
@@ -64,6 +67,7 @@ impl App {
     ) -> StoreResult<Arc<Self>> {
         let app = Arc::new(Self {
             clients: Clients::new(store.clone()),
+            resources: Resources::default(),
             store,
             keys,
             clock,
@@ -89,6 +93,7 @@ impl App {
     /// The store's.
     pub async fn look_again(&self) -> StoreResult<()> {
         self.clients.forget_all();
+        self.resources.look_again(self.store.as_ref()).await?;
         self.keys.reload().await.map_err(keys_error)?;
         let mut origins: HashSet<String> = self.policy.cors_origins.iter().cloned().collect();
         let mut longest = MAX_ACCESS.as_secs();

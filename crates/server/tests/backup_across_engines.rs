@@ -14,11 +14,11 @@ use countersign::store::postgres::PostgresStore;
 use countersign::store::sqlite::SqliteStore;
 use countersign::store::{
     Client, ClientKind, ClientSettings, Context, Factor, FactorKind, KeyPurpose, KeyRecord, LifetimeSettings,
-    NewBrowserSession, NewSession, Page, Profile, Reason, RotateSession, Rotation, Session, SessionFilter,
-    SignInSettings, Started, Store, TABLES, Target, TokenFormat, User, UserChange,
+    NewBrowserSession, NewSession, Page, Profile, Reason, Resource, RotateSession, Rotation, Session,
+    SessionFilter, SignInSettings, Started, Store, TABLES, Target, TokenFormat, User, UserChange,
 };
 use countersign::time::Timestamp;
-use countersign_wire::{BrowserSessionId, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, EncryptionJwk, SessionId, UserId};
 
 const T0: Timestamp = Timestamp(1_800_000_000_000);
 const LATER: Timestamp = Timestamp(T0.0 + 60_000);
@@ -108,6 +108,21 @@ async fn fill(store: &Arc<dyn Store>) -> Session {
         sealed: vec![0, 1, 127, 128, 255],
     };
     store.add_key(&key).await.unwrap();
+    let resource = Resource {
+        audience: "https://api.example/ü".to_owned(),
+        encryption_key: EncryptionJwk {
+            kty: "EC".to_owned(),
+            kid: "a".to_owned(),
+            alg: "ECDH-ES".to_owned(),
+            use_: "enc".to_owned(),
+            crv: "P-256".to_owned(),
+            x: "eA".to_owned(),
+            y: "eQ".to_owned(),
+        },
+        created_at: T0,
+        changed_at: LATER,
+    };
+    store.replace_resource(&resource).await.unwrap();
     let browser = NewBrowserSession {
         id: BrowserSessionId(entropy::uuid_v7(T0)),
         user: user.id,

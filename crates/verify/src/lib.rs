@@ -23,6 +23,7 @@ mod checker;
 mod clock;
 mod compact;
 pub mod danger;
+mod encrypted;
 #[cfg(feature = "feed")]
 mod feed;
 #[cfg(feature = "fetch")]
@@ -48,6 +49,7 @@ pub use cache::TokenCache;
 pub use checker::{Checker, Verified};
 /// The words that this crate's own items are made of.
 pub use countersign_wire as wire;
+pub use encrypted::DecryptionKey;
 #[cfg(feature = "feed")]
 pub use feed::{FeedReader, FeedStatus, FeedStep, FeedViolation};
 #[cfg(any(feature = "feed", feature = "introspect"))]

@@ -12,9 +12,45 @@ pub enum Rejection {
     /// `oat_…`.
     #[error("this is an opaque access token: it is checked by introspection only")]
     OpaqueToken,
-    /// Five parts: a JWE (RFC 7516), of which none is accepted.
+    /// Five parts: a JWE (RFC 7516), and no [`crate::DecryptionKey`] was given.
     #[error("this is an encrypted token, which is not accepted here")]
     Encrypted,
+    /// A signed token where [`crate::Verifier::require_encrypted`] was said.
+    #[error("the token is not encrypted, which it has to be here")]
+    NotEncrypted,
+    /// `alg` of an encrypted token is not `ECDH-ES` (RFC 7518 section 4.6).
+    #[error("the encrypted token's alg is not ECDH-ES")]
+    KeyManagement,
+    /// `enc` of an encrypted token is not `A256GCM` (RFC 7518 section 5.3).
+    #[error("the encrypted token's enc is not A256GCM")]
+    ContentEncryption,
+    /// `zip` (RFC 7516 section 4.1.3): a small text could then become a large one.
+    #[error("the encrypted token is compressed, which is not accepted")]
+    Compressed,
+    /// `cty` of an encrypted token is not `JWT` (RFC 7519 section 5.2).
+    #[error("the encrypted token does not say that there is a JWT in it")]
+    ContentType,
+    /// No decryption key has the `kid` of an encrypted token.
+    #[error("the token is encrypted to a key that is not known here")]
+    UnknownDecryptionKey,
+    /// An encrypted key where the agreed key is used directly (RFC 7516 section 5.2, step 10).
+    #[error("the encrypted token has an encrypted key, which ECDH-ES has not")]
+    EncryptedKey,
+    /// `epk` is of another curve than P-256, or no curve's (RFC 7518 section 6.2.1).
+    #[error("the encrypted token's ephemeral key is not one of P-256")]
+    EphemeralCurve,
+    /// `epk` is missing, or its coordinates are no point of the curve (RFC 7518 section 4.6.1.1).
+    #[error("the encrypted token's ephemeral key is missing or not a point of the curve")]
+    EphemeralKey,
+    /// `apu` or `apv` is not base64url (RFC 7518 sections 4.6.1.2 and 4.6.1.3).
+    #[error("the encrypted token's apu or apv is not base64url")]
+    PartyInfo,
+    /// Changed, or made with another key (RFC 7516 section 5.2, step 16).
+    #[error("the token cannot be decrypted: it was changed, or made for another key")]
+    Decryption,
+    /// In the encrypted token there is an encrypted token.
+    #[error("the token is encrypted more than once")]
+    EncryptedTwice,
     /// Not three parts (RFC 7515 section 7.1).
     #[error("the token is not a JWT: it does not have three parts")]
     NotThreeParts,

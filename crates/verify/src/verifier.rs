@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_wire::{AccessClaims, JwkSet};
 
-use crate::{InvalidKey, Rejection, VerifyingKeys, payload};
+use crate::{ACCESS_TOKEN_TYPE, DecryptionKey, InvalidKey, Rejection, VerifyingKeys, encrypted, payload};
 
 /// Why no verifier was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum InvalidVerifier {
     /// A key of the set cannot be used.
     #[error(transparent)]
     Key(#[from] InvalidKey),
+    /// Two decryption keys have the same `kid`.
+    #[error("two decryption keys have the kid {0:?}")]
+    SameDecryptionKey(String),
     /// More leeway than [`Verifier::MAX_LEEWAY`].
     #[error("the leeway is longer than {} seconds", Verifier::MAX_LEEWAY.as_secs())]
     Leeway,
@@ -34,6 +37,8 @@ pub struct Verifier {
     published: JwkSet,
     keys: VerifyingKeys,
     leeway: u64,
+    decryption_keys: Vec<DecryptionKey>,
+    require_encrypted: bool,
 }
 
 impl Verifier {
@@ -56,7 +61,15 @@ impl Verifier {
         if keys.keys.is_empty() {
             return Err(InvalidVerifier::NoKeys);
         }
-        Ok(Self { issuer, audience, keys: VerifyingKeys::new(&keys)?, published: keys, leeway: 0 })
+        Ok(Self {
+            issuer,
+            audience,
+            keys: VerifyingKeys::new(&keys)?,
+            published: keys,
+            leeway: 0,
+            decryption_keys: Vec::new(),
+            require_encrypted: false,
+        })
     }
 
     /// What is refused before there are any keys.
@@ -92,12 +105,33 @@ impl Verifier {
         Ok(self)
     }
 
+    /// Opens tokens that are encrypted to this key of ours. May be said again: while one key follows
+    /// another, tokens to either of them come in. What is in an encrypted token is checked like any
+    /// other token; a token that is only signed stays good.
+    ///
+    /// # Errors
+    /// When there is a key with the same `kid`.
+    pub fn with_decryption_key(mut self, key: DecryptionKey) -> Result<Self, InvalidVerifier> {
+        if self.decryption_keys.iter().any(|known| known.kid() == key.kid()) {
+            return Err(InvalidVerifier::SameDecryptionKey(key.kid().to_owned()));
+        }
+        self.decryption_keys.push(key);
+        Ok(self)
+    }
+
+    /// Refuses tokens that are signed and not encrypted.
+    #[must_use]
+    pub fn require_encrypted(mut self) -> Self {
+        self.require_encrypted = true;
+        self
+    }
+
     /// Checks a token as it came with `Authorization: Bearer`, at a time in seconds since 1970.
     ///
     /// # Errors
     /// The one [`Rejection`] that says why the token is not good.
     pub fn verify(&self, token: &str, now_seconds: u64) -> Result<AccessClaims, Rejection> {
-        let signed = self.keys.signed_payload(token, crate::ACCESS_TOKEN_TYPE)?;
+        let signed = self.signed_payload(token)?;
         let claims = payload::parse(&signed)?;
         self.check_claims(&claims, now_seconds)?;
         Ok(claims)
@@ -126,5 +160,20 @@ impl Verifier {
             return Err(Rejection::NotYetValid);
         }
         Ok(())
+    }
+
+    /// The payload that the issuer signed, out of its envelope if it is in one (RFC 7519 appendix
+    /// A.2).
+    fn signed_payload(&self, token: &str) -> Result<Vec<u8>, Rejection> {
+        match self.keys.signed_payload(token, ACCESS_TOKEN_TYPE) {
+            Err(Rejection::Encrypted) if !self.decryption_keys.is_empty() => {}
+            Ok(_) if self.require_encrypted => return Err(Rejection::NotEncrypted),
+            other => return other,
+        }
+        let inner = encrypted::open(&self.decryption_keys, token)?;
+        self.keys.signed_payload(&inner, ACCESS_TOKEN_TYPE).map_err(|rejection| match rejection {
+            Rejection::Encrypted => Rejection::EncryptedTwice,
+            other => other,
+        })
     }
 }

@@ -11,7 +11,8 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dependencies.tx
 #[test]
 fn the_check_alone_takes_few_crates() {
     let cargo = option_env!("CARGO").unwrap_or("cargo");
-    let arguments = "tree --package countersign-verify --edges normal --prefix none --format {p} --locked --offline";
+    let arguments =
+        "tree --package countersign-verify --edges normal --prefix none --format {p} --locked --offline";
     let output = Command::new(cargo)
         .args(arguments.split(' '))
         .current_dir(env!("CARGO_MANIFEST_DIR"))

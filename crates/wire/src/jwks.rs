@@ -67,6 +67,27 @@ pub struct Jwk {
     pub e: Option<String>,
 }
 
+/// A public key to encrypt to, on P-256 (RFC 7518 section 6.2.1): `ECDH-ES` and nothing else. It
+/// has no member for a private part, so none can be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncryptionJwk {
+    /// `EC`.
+    pub kty: String,
+    /// Key id.
+    pub kid: String,
+    /// `ECDH-ES`.
+    pub alg: String,
+    /// `enc`.
+    #[serde(rename = "use")]
+    pub use_: String,
+    /// `P-256`.
+    pub crv: String,
+    /// X coordinate, base64url.
+    pub x: String,
+    /// Y coordinate, base64url.
+    pub y: String,
+}
+
 /// A JWK set (RFC 7517 section 5).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct JwkSet {

@@ -23,7 +23,7 @@ pub use error::{ErrorBody, ErrorCode};
 pub use feed::{Heartbeat, REVOCATIONS_SCOPE, Revocation, Revocations, Revoked};
 pub use ids::{BrowserSessionId, ClientId, InvalidId, SessionId, UserId};
 pub use introspection::{IntrospectionAnswer, RefreshFacts};
-pub use jwks::{Algorithm, Jwk, JwkSet};
+pub use jwks::{Algorithm, EncryptionJwk, Jwk, JwkSet};
 pub use metadata::{ProviderMetadata, ServerMetadata};
 pub use parameters::{Parameters, ParametersError};
 pub use scope::{InvalidScope, Scope};

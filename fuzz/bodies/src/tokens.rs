@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use countersign::keys::{KeySet, RefreshNonce};
-use countersign_verify::{FeedReader, FeedStep, RevokedSet, Verifier};
+use countersign::keys::{KeySet, RecipientKey, RefreshNonce, public_jwk};
+use countersign_verify::{DecryptionKey, FeedReader, FeedStep, RevokedSet, Verifier};
 use countersign_wire::{AccessClaims, Algorithm, Audience, SessionId};
 
 use crate::server::{ISSUER, NOW, key_set};
@@ -15,7 +15,14 @@ struct Good {
     refresh: String,
     opaque: String,
     jwts: Vec<String>,
+    encrypted: String,
 }
+
+/// The key of an API: Bob's of RFC 7518 appendix C.
+const PUBLIC_KEY: &str = r#"{"kty":"EC","crv":"P-256","x":"weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ",
+    "y":"e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck"}"#;
+/// Its private half, the member that is missing above.
+const PRIVATE_HALF: &str = r#"{"d":"VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw","#;
 
 fn good() -> &'static Good {
     static GOOD: OnceLock<Good> = OnceLock::new();
@@ -29,8 +36,15 @@ fn good() -> &'static Good {
         let sign = |algorithm| keys.sign(algorithm, &claims, NOW).expect("a token").expose().to_owned();
         let jwts = vec![sign(Algorithm::ES256), sign(Algorithm::EdDSA), sign(Algorithm::RS256)];
         let published = keys.jwks().clone();
-        let verifier = Verifier::new(ISSUER, "https://api.example", published).expect("a verifier");
-        Good { refresh: refresh.expose().to_owned(), opaque, jwts, verifier, keys }
+        let public = serde_json::from_str(PUBLIC_KEY).expect("JSON");
+        let public = RecipientKey::new(&public_jwk(&public).expect("a key")).expect("a key");
+        let signed = keys.sign(Algorithm::ES256, &claims, NOW).expect("a token");
+        let encrypted = public.seal(&signed).expect("a token").expose().to_owned();
+        let private = DecryptionKey::from_jwk(&PUBLIC_KEY.replacen('{', PRIVATE_HALF, 1)).expect("a key");
+        let verifier = Verifier::new(ISSUER, "https://api.example", published)
+            .and_then(|verifier| verifier.with_decryption_key(private))
+            .expect("a verifier");
+        Good { refresh: refresh.expose().to_owned(), opaque, jwts, encrypted, verifier, keys }
     })
 }
 
@@ -112,6 +126,11 @@ pub(crate) fn jwt(data: &[u8]) {
     for token in candidates(data, &good.jwts) {
         let ours = good.jwts.contains(&token);
         assert_eq!(good.keys.open_jwt(&token, ISSUER).is_ok(), ours, "{token:?}");
+        assert_eq!(good.verifier.verify(&token, NOW.seconds()).is_ok(), ours, "{token:?}");
+    }
+    if let Some(token) = edited(&good.encrypted, data) {
+        assert!(good.keys.open_jwt(&token, ISSUER).is_err(), "{token:?}");
+        let ours = token == good.encrypted;
         assert_eq!(good.verifier.verify(&token, NOW.seconds()).is_ok(), ours, "{token:?}");
     }
 }

@@ -37,6 +37,16 @@ pub(crate) fn password() -> Result<Password, Failure> {
     Ok(Password::new(text.to_owned()))
 }
 
+/// A document from a file, or from standard input for `-`. It may hold what it should not, so it is
+/// wiped like a secret.
+pub(crate) fn document(place: &str) -> Result<Zeroizing<String>, Failure> {
+    if place == "-" {
+        return standard_input("a document");
+    }
+    let unreadable = |error| Failure::refused(format!("{place} cannot be read: {error}"));
+    read(&mut std::fs::File::open(place).map_err(unreadable)?, place, "a document")
+}
+
 fn strip_scheme(text: &str) -> &str {
     let text = match text.get(..14) {
         Some(start) if start.eq_ignore_ascii_case("authorization:") => text.get(14..).unwrap_or_default(),
@@ -52,18 +62,20 @@ fn strip_scheme(text: &str) -> &str {
 }
 
 fn standard_input(what: &str) -> Result<Zeroizing<String>, Failure> {
+    read(&mut std::io::stdin().lock(), "standard input", what)
+}
+
+fn read(from: &mut impl Read, place: &str, what: &str) -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new(Vec::new());
-    std::io::stdin()
-        .lock()
-        .take(MAX_INPUT + 1)
+    from.take(MAX_INPUT + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| Failure::refused(format!("standard input cannot be read: {error}")))?;
+        .map_err(|error| Failure::refused(format!("{place} cannot be read: {error}")))?;
     if bytes.len() as u64 > MAX_INPUT {
-        return Err(Failure::refused(format!("standard input is too long for {what}")));
+        return Err(Failure::refused(format!("{place} is too long for {what}")));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(Failure::refused("standard input is not UTF-8")),
+        Err(_) => Err(Failure::refused(format!("{place} is not UTF-8"))),
     }
 }
 

@@ -20,6 +20,7 @@ mod output;
 mod progress;
 mod receipt;
 mod remote;
+mod resource;
 mod restore;
 mod revoke;
 mod route;
@@ -117,6 +118,9 @@ enum Command {
     /// People who have tokens.
     #[command(subcommand)]
     User(user::User),
+    /// APIs that have a key for their access tokens to be encrypted to.
+    #[command(subcommand)]
+    Resource(resource::Resource),
     /// What a user has with a client on a device.
     #[command(subcommand)]
     Session(session::Session),
@@ -199,6 +203,7 @@ impl Command {
             Self::Serve(command) => command.run(context).await,
             Self::Client(command) => command.run(context).await,
             Self::User(command) => command.run(context).await,
+            Self::Resource(command) => command.run(context).await,
             Self::Session(command) => command.run(context).await,
             Self::Token(command) => command.run(context).await,
             Self::Key(command) => command.run(context).await,

@@ -1,13 +1,15 @@
 //! Making access tokens (RFC 9068), the same claims in each format.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_wire::{AccessClaims, AccessToken, Audience, REVOCATIONS_SCOPE, Scope};
 
-use super::{FlowError, FlowResult};
+use super::{FlowError, FlowResult, Refusal};
 use crate::app::App;
+use crate::keys::RecipientKey;
 use crate::store::{Client, Standing, TokenFormat};
 use crate::time::Timestamp;
 
@@ -20,6 +22,45 @@ pub enum Actor<'a> {
     Client(u64),
 }
 
+/// Whom an access token is for.
+#[derive(Debug, Clone)]
+pub struct Recipients {
+    audience: Vec<String>,
+    /// The key of the only one, for a client whose tokens are encrypted.
+    key: Option<Arc<RecipientKey>>,
+}
+
+impl Recipients {
+    /// Their audiences.
+    pub fn audience(&self) -> &[String] {
+        &self.audience
+    }
+}
+
+/// Whom a token is for: what was granted, what the client still has, and what was asked for. With
+/// nothing left the token is for the issuer itself and opens no API.
+///
+/// # Errors
+/// When the client's tokens are encrypted and there is not one API with a key. It is asked before
+/// anything changes: a grant is not spent on a token that cannot be made.
+pub fn recipients(
+    app: &App,
+    client: &Client,
+    granted: &[String],
+    asked: &[String],
+) -> Result<Recipients, Refusal> {
+    let audience = narrowed(granted, &client.settings.audience, asked);
+    let key = match (client.settings.token_format, audience.as_slice()) {
+        (TokenFormat::Jwt | TokenFormat::Opaque, _) => None,
+        (TokenFormat::Encrypted, [one]) => {
+            let key = app.resources.key(one).ok_or_else(|| Refusal::TargetWithoutKey(one.clone()))?;
+            Some(key)
+        }
+        (TokenFormat::Encrypted, others) => return Err(Refusal::TargetNotOne(others.len())),
+    };
+    Ok(Recipients { audience, key })
+}
+
 /// Makes an access token and says how long it lives.
 ///
 /// # Errors
@@ -29,7 +70,7 @@ pub fn mint(
     client: &Client,
     actor: Actor<'_>,
     scope: Scope,
-    audience: Vec<String>,
+    recipients: Recipients,
     now: Timestamp,
 ) -> FlowResult<(AccessToken, Duration)> {
     let mut lifetime = app.policy.lifetimes_of(client).access;
@@ -37,13 +78,20 @@ pub fn mint(
         // Authority never outlives the session (RFC 9700 section 4.14.2).
         lifetime = lifetime.min(standing.session.expires_at.since(now));
     }
+    let Recipients { audience, key } = recipients;
+    // What is encrypted to an API is for nobody else, not even for us.
+    let audience = if key.is_some() { audience } else { with_us(app, &scope, audience) };
     let claims = claims(app, client, actor, scope, audience, now, lifetime);
     let keys = app.keys.snapshot();
-    let token = match client.settings.token_format {
-        TokenFormat::Jwt => {
-            keys.sign(client.settings.signing_alg.unwrap_or(app.policy.signing_algorithm), &claims, now)
+    let signed =
+        || keys.sign(client.settings.signing_alg.unwrap_or(app.policy.signing_algorithm), &claims, now);
+    let token = match (client.settings.token_format, key) {
+        (TokenFormat::Jwt, _) => signed(),
+        (TokenFormat::Opaque, _) => keys.seal_opaque(&claims, now),
+        (TokenFormat::Encrypted, Some(key)) => signed().and_then(|token| key.seal(&token)),
+        (TokenFormat::Encrypted, None) => {
+            return Err(FlowError::Internal("an encrypted access token without a key"));
         }
-        TokenFormat::Opaque => keys.seal_opaque(&claims, now),
     };
     match token {
         Ok(token) => Ok((token, lifetime)),
@@ -54,9 +102,7 @@ pub fn mint(
     }
 }
 
-/// The audience of a token: what was granted, what the client still has, and what was asked for.
-/// With nothing left the token is for the issuer itself and opens no API.
-pub fn audience(granted: &[String], registered: &[String], asked: &[String]) -> Vec<String> {
+fn narrowed(granted: &[String], registered: &[String], asked: &[String]) -> Vec<String> {
     let allowed =
         |audience: &&String| registered.contains(audience) && (asked.is_empty() || asked.contains(audience));
     granted.iter().filter(allowed).cloned().collect()
@@ -75,6 +121,16 @@ pub fn keep_until(app: &App, client: Option<&Client>, now: Timestamp) -> Timesta
     now.plus(longest)
 }
 
+/// With these scopes the token is for userinfo, or for the feed, as well: they are the issuer's own
+/// APIs.
+fn with_us(app: &App, scope: &Scope, mut audience: Vec<String>) -> Vec<String> {
+    let is_for_us = scope.contains(super::id_tokens::OPENID) || scope.contains(REVOCATIONS_SCOPE);
+    if is_for_us && !audience.is_empty() {
+        audience.push(app.policy.issuer.clone());
+    }
+    audience
+}
+
 fn claims(
     app: &App,
     client: &Client,
@@ -84,11 +140,6 @@ fn claims(
     now: Timestamp,
     lifetime: Duration,
 ) -> AccessClaims {
-    // With these the token is for userinfo, or for the feed, as well: they are the issuer's own APIs.
-    let is_for_us = scope.contains(super::id_tokens::OPENID) || scope.contains(REVOCATIONS_SCOPE);
-    if is_for_us && !audience.is_empty() {
-        audience.push(app.policy.issuer.clone());
-    }
     let aud = match audience.len() {
         0 => Audience::One(app.policy.issuer.clone()),
         1 => Audience::One(audience.swap_remove(0)),

@@ -21,6 +21,8 @@ pub enum BearerRefusal {
     Malformed,
     /// A refresh token.
     RefreshToken,
+    /// Encrypted to an API's own key: perhaps ours, and nothing that we could open.
+    Encrypted,
     /// Not a token of ours.
     Foreign,
     /// Past its expiry.
@@ -109,6 +111,10 @@ async fn check_audience(
     if token.starts_with("rft_") {
         return Ok(Err(BearerRefusal::RefreshToken));
     }
+    // RFC 7516 section 7.1.
+    if token.split('.').count() == 5 {
+        return Ok(Err(BearerRefusal::Encrypted));
+    }
     let Some(Token::Access(claims)) = tokens::open(app, token, now).await? else {
         return Ok(Err(BearerRefusal::Foreign));
     };
@@ -148,6 +154,11 @@ pub fn answer(refusal: &BearerRefusal) -> (u16, Option<ErrorBody>) {
             401,
             ErrorCode::InvalidToken,
             "this is a refresh token: it goes to the token endpoint only; send the access token",
+        ),
+        BearerRefusal::Encrypted => (
+            401,
+            ErrorCode::InvalidToken,
+            "this is an encrypted token: only the API that it is for can open it",
         ),
         BearerRefusal::Foreign => (401, ErrorCode::InvalidToken, "not an access token of this issuer"),
         BearerRefusal::Expired => (401, ErrorCode::InvalidToken, "the access token expired: refresh"),

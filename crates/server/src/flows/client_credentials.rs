@@ -26,6 +26,8 @@ pub async fn run(
     let mut client = app.clients.authenticate_enabled(credentials, now).await?;
     for _ in 0..MAX_ROUNDS {
         let granted = judge(&client, scope, resources)?;
+        let registered = &client.settings().audience;
+        let recipients = access::recipients(app, client.client(), registered, resources)?;
         let Some(position) = app.store.client_position(client.id(), client.revision()).await? else {
             client = app.clients.authenticate_anew(credentials, now).await?;
             if !client.client().enabled {
@@ -33,10 +35,8 @@ pub async fn run(
             }
             continue;
         };
-        let registered = &client.settings().audience;
-        let audience = access::audience(registered, registered, resources);
         let (access_token, expires_in) =
-            access::mint(app, client.client(), Actor::Client(position), granted.clone(), audience, now)?;
+            access::mint(app, client.client(), Actor::Client(position), granted.clone(), recipients, now)?;
         return Ok(TokenAnswer {
             access_token,
             token_type: "Bearer",

@@ -7,6 +7,7 @@ mod uris;
 
 pub use body::{ClientFields, LifetimeFields, Maybe, NewClient};
 pub use check::{Checked, MAX_CLIENT_NAME, MAX_SCOPE_BYTES, change as check_change, new_client as check_new};
+pub(in crate::flows) use uris::audience as check_audience;
 pub use uris::{MAX_AUDIENCE_BYTES, MAX_AUDIENCES, MAX_REDIRECT_URI, MAX_REDIRECT_URIS};
 
 use base64::Engine as _;
@@ -72,7 +73,9 @@ pub async fn add(app: &App, request: NewClient, now: Timestamp) -> FlowResult<Ad
             records::note(app, None, Some(&client.id), "the client was added", now).await;
             // The store decides what a client of an id that was in use before begins with.
             let client = app.store.client(&client.id).await?.unwrap_or(client);
-            Ok(AddedClient { client, secret, warnings: checked.warnings })
+            let mut warnings = checked.warnings;
+            warnings.extend(about_keys(app, &client.settings));
+            Ok(AddedClient { client, secret, warnings })
         }
     }
 }
@@ -108,7 +111,9 @@ pub async fn change(
         let checked = check::change(client, fields, &app.policy)?;
         client.tenant = checked.tenant;
         client.settings = checked.settings;
-        Ok(checked.warnings)
+        let mut warnings = checked.warnings;
+        warnings.extend(about_keys(app, &client.settings));
+        Ok(warnings)
     })
     .await
 }
@@ -185,6 +190,22 @@ pub async fn remove(app: &App, id: &str, preview: bool, now: Timestamp) -> FlowR
     );
     tell(app).await;
     Ok((target, ending))
+}
+
+/// What keeps a client whose tokens are encrypted from getting one, as far as it can be known now.
+fn about_keys(app: &App, settings: &ClientSettings) -> Vec<String> {
+    if settings.token_format != TokenFormat::Encrypted {
+        return Vec::new();
+    }
+    let without_key = settings.audience.iter().filter(|audience| app.resources.key(audience).is_none());
+    without_key
+        .map(|audience| {
+            format!(
+                "audience: {audience} has no encryption key yet, and tokens for it are refused until it has: \
+                 countersign resource add"
+            )
+        })
+        .collect()
 }
 
 /// Makes a change to the record as it is, and again when it was changed by another meanwhile.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use countersign_wire::{ClientId, IdempotencyKey, RefreshToken, Scope, TokenAnswer};
 
-use super::access::{self, Actor};
+use super::access::{self, Actor, Recipients};
 use super::clients::{AuthenticatedClient, Credentials};
 use super::{FlowError, FlowResult, Refusal, id_tokens, revocation};
 use crate::app::App;
@@ -17,6 +17,7 @@ use crate::flows::Origin;
 use crate::keys::{PresentedRefresh, RefreshTokenError, retry_hash};
 use crate::store::{
     Client, Context, Event, EventKind, Lockstep, Reason, Replay, RotateSession, Rotation, Standing, Target,
+    TokenFormat,
 };
 use crate::time::Timestamp;
 
@@ -74,10 +75,13 @@ pub async fn run(
             retry_hash,
             context,
         };
-        // What was granted never changes, so a narrower request can be checked before the update.
-        if request.scope.is_some() || !request.resources.is_empty() {
-            check_narrowing(app, &presented, &claim, request).await?;
-        }
+        // What was granted never changes, so a narrower request can be checked before the update, and
+        // whether there is a key to encrypt the access token to.
+        let is_encrypted = client.settings().token_format == TokenFormat::Encrypted;
+        let recipients = match is_encrypted || request.scope.is_some() || !request.resources.is_empty() {
+            true => check_grant(app, &client, &presented, &claim, request, now).await?,
+            false => None,
+        };
         let advance = client.settings().rotation != Rotation::Reuse;
         let rotated = app
             .store
@@ -96,7 +100,8 @@ pub async fn run(
             .await?;
         if let Some(standing) = rotated {
             note_new_network(app, &standing, request, now);
-            return Ok((answer(app, &client, &standing, &presented, request, now).await?, Outcome::Rotated));
+            let answer = answer(app, &client, &standing, &presented, request, recipients, now).await?;
+            return Ok((answer, Outcome::Rotated));
         }
 
         let Some(standing) = app.store.standing(presented.session).await? else {
@@ -122,7 +127,8 @@ pub async fn run(
                     })
                     .await?;
                 if let Some(standing) = replayed {
-                    let answer = answer(app, &client, &standing, &presented, request, now).await?;
+                    let answer =
+                        answer(app, &client, &standing, &presented, request, recipients, now).await?;
                     return Ok((answer, Outcome::Replayed));
                 }
             }
@@ -284,14 +290,17 @@ async fn open(app: &App, token: &RefreshToken, now: Timestamp) -> FlowResult<Pre
     }
 }
 
-/// Refuses scope and resources beyond the grant (RFC 6749 section 6, RFC 8707 section 2.2) before
-/// anything changes. Says nothing about the grant unless the presentation is valid otherwise.
-async fn check_narrowing(
+/// Refuses scope and resources beyond the grant (RFC 6749 section 6, RFC 8707 section 2.2), and
+/// what cannot be encrypted, before anything changes. Says nothing about the grant unless the
+/// presentation is valid otherwise.
+async fn check_grant(
     app: &App,
+    client: &AuthenticatedClient,
     presented: &PresentedRefresh,
     claim: &Claim,
     request: &RefreshRequest,
-) -> FlowResult<()> {
+    now: Timestamp,
+) -> FlowResult<Option<Recipients>> {
     let Some(standing) = app.store.standing(presented.session).await? else {
         return Err(Refusal::UnknownSession.into());
     };
@@ -308,7 +317,15 @@ async fn check_narrowing(
     if request.resources.iter().any(|resource| !session.audience.contains(resource)) {
         return Err(Refusal::TargetNotGranted.into());
     }
-    Ok(())
+    let rules = Rules::of(client.client(), app.policy.lockstep_threshold);
+    match access::recipients(app, client.client(), &session.audience, &request.resources) {
+        Ok(recipients) => Ok(Some(recipients)),
+        Err(refusal) => match judge(claim, &standing, &rules, now) {
+            Verdict::Rotate | Verdict::Replay(_) => Err(refusal.into()),
+            // It gets no token anyway, and is told below what it is: theft above all.
+            Verdict::Reuse(_) | Verdict::Refuse(_) => Ok(None),
+        },
+    }
 }
 
 /// The answer, made from the row as it is after the update: a repetition gives the same refresh
@@ -319,6 +336,7 @@ async fn answer(
     standing: &Standing,
     presented: &PresentedRefresh,
     request: &RefreshRequest,
+    recipients: Option<Recipients>,
     now: Timestamp,
 ) -> FlowResult<TokenAnswer> {
     let session = &standing.session;
@@ -342,9 +360,12 @@ async fn answer(
         Some(asked) => asked.intersection(&granted),
         None => granted,
     };
-    let audience = access::audience(&session.audience, &client.settings().audience, &request.resources);
+    let recipients = match recipients {
+        Some(recipients) => recipients,
+        None => access::recipients(app, client.client(), &session.audience, &request.resources)?,
+    };
     let (access_token, expires_in) =
-        access::mint(app, client.client(), Actor::User(standing), scope.clone(), audience, now)?;
+        access::mint(app, client.client(), Actor::User(standing), scope.clone(), recipients, now)?;
     let id_token = match scope.contains(id_tokens::OPENID) {
         true => Some(id_tokens::mint(app, client.client(), session, None, &access_token, now)?),
         false => None,

@@ -60,6 +60,11 @@ pub enum Refusal {
     ScopeNotGranted,
     /// A resource beyond what was granted (RFC 8707 section 2).
     TargetNotGranted,
+    /// An encrypted token is for one API, and `resource` leaves several, or none (RFC 8707
+    /// section 2).
+    TargetNotOne(usize),
+    /// The API has no key to encrypt the token to.
+    TargetWithoutKey(String),
 
     /// No such code, or another client's (RFC 6749 section 5.2).
     UnknownCode,

@@ -72,7 +72,7 @@ pub async fn start(
         if request.resources.iter().any(|resource| !settings.audience.contains(resource)) {
             return Err(Refusal::TargetNotGranted.into());
         }
-        let audience = access::audience(&settings.audience, &settings.audience, &request.resources);
+        let recipients = access::recipients(app, &client, &settings.audience, &request.resources)?;
         let (idle_lifetime, absolute_lifetime) = app.policy.lifetimes_of(&client).session(request.remember);
         let nonce = RefreshNonce::random();
         let keys = app.keys.snapshot();
@@ -83,7 +83,7 @@ pub async fn start(
             client: request.client.clone(),
             client_revision: client.revision,
             scope,
-            audience,
+            audience: recipients.audience().to_vec(),
             device: request.device.clone(),
             network: Some(request.origin.network.clone()).filter(|network| !network.is_empty()),
             agent: Some(request.origin.agent.clone()).filter(|agent| !agent.is_empty()),
@@ -122,14 +122,8 @@ pub async fn start(
         let refresh_token = keys
             .refresh_token(key_number, session.id, session.generation, &nonce)
             .ok_or(FlowError::Internal("the newest refresh key is gone"))?;
-        let (access_token, expires_in) = access::mint(
-            app,
-            &client,
-            Actor::User(&standing),
-            session.scope.clone(),
-            session.audience.clone(),
-            now,
-        )?;
+        let (access_token, expires_in) =
+            access::mint(app, &client, Actor::User(&standing), session.scope.clone(), recipients, now)?;
         let id_token = match session.scope.contains(id_tokens::OPENID) {
             true => Some(id_tokens::mint(app, &client, session, request.nonce.clone(), &access_token, now)?),
             false => None,

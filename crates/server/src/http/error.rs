@@ -165,6 +165,22 @@ pub fn answer(refusal: &Refusal) -> (StatusCode, ErrorCode, String) {
         }
         Refusal::ScopeNotGranted => (bad, C::InvalidScope, "scope asks for more than was granted"),
         Refusal::TargetNotGranted => (bad, C::InvalidTarget, "resource names an API that was not granted"),
+        Refusal::TargetNotOne(0) => (
+            bad,
+            C::InvalidTarget,
+            "this client's access tokens are encrypted, each for one API, and no API is left: none is registered for the client that was also granted",
+        ),
+        Refusal::TargetNotOne(_) => (
+            bad,
+            C::InvalidTarget,
+            "this client's access tokens are encrypted, each for one API: name it in the parameter resource",
+        ),
+        Refusal::TargetWithoutKey(audience) => {
+            let text = format!(
+                "this client's access tokens are encrypted, and {audience} has no key to encrypt them to: its operator registers one, or name another API in resource"
+            );
+            return (bad, C::InvalidTarget, text);
+        }
 
         Refusal::UnknownCode => (bad, C::InvalidGrant, "the code is not valid for this client"),
         Refusal::CodeExpired => (bad, C::InvalidGrant, "the code has expired: it is good for a minute"),

@@ -129,7 +129,7 @@ fn to_json(claims: &AccessClaims) -> Result<Vec<u8>, IssueError> {
     Ok(json)
 }
 
-fn limited(token: String) -> Result<AccessToken, IssueError> {
+pub(super) fn limited(token: String) -> Result<AccessToken, IssueError> {
     if token.len() > MAX_ACCESS_TOKEN {
         return Err(IssueError::TooLong);
     }

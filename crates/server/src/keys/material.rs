@@ -209,13 +209,7 @@ pub(super) fn thumbprint(jwk: &Jwk) -> String {
     let text = |member: &Option<String>| member.clone().unwrap_or_default();
     // The required members in the order of their names; base64url needs no escapes.
     let members = match jwk.alg {
-        Algorithm::ES256 => format!(
-            r#"{{"crv":"{}","kty":"{}","x":"{}","y":"{}"}}"#,
-            text(&jwk.crv),
-            jwk.kty,
-            text(&jwk.x),
-            text(&jwk.y)
-        ),
+        Algorithm::ES256 => return p256_thumbprint(&text(&jwk.x), &text(&jwk.y)),
         Algorithm::EdDSA => {
             format!(r#"{{"crv":"{}","kty":"{}","x":"{}"}}"#, text(&jwk.crv), jwk.kty, text(&jwk.x))
         }
@@ -223,6 +217,12 @@ pub(super) fn thumbprint(jwk: &Jwk) -> String {
             format!(r#"{{"e":"{}","kty":"{}","n":"{}"}}"#, text(&jwk.e), jwk.kty, text(&jwk.n))
         }
     };
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()))
+}
+
+/// The same of a key on P-256, whatever it is for.
+pub(super) fn p256_thumbprint(x: &str, y: &str) -> String {
+    let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, members.as_bytes()))
 }
 

@@ -6,6 +6,7 @@ mod access;
 mod kek;
 mod material;
 mod plan;
+mod recipient;
 mod refresh;
 mod secrets;
 mod set;
@@ -15,6 +16,7 @@ pub(crate) mod testing;
 pub use access::{IssueError, MAX_ACCESS_TOKEN, OpaqueTokenError};
 pub use kek::{KekError, KeyEncryptionKey};
 pub use plan::{KeySchedule, MAX_NUMBER, RingFull, Step, plan};
+pub use recipient::{RecipientKey, RecipientKeyError, public_jwk};
 pub use refresh::{PresentedRefresh, RefreshNonce, RefreshTokenError, retry_hash};
 pub use set::{KeySet, NotOurs};
 

@@ -34,6 +34,8 @@ pub enum TokenFormat {
     Jwt,
     /// Sealed, for introspection.
     Opaque,
+    /// A JWE around the RFC 9068 token, to the key of the one API that it is for.
+    Encrypted,
 }
 
 /// What a refresh does to the refresh token (the design's section 1).

@@ -31,7 +31,8 @@ macro_rules! contract_tests {
                 starts_and_a_disable_leave_nothing_live, one_ticket_starts_one_session,
                 one_take_of_a_ticket_succeeds, one_renewal_of_a_secret_succeeds, one_use_of_a_factor_succeeds,
                 one_change_of_ones_own_leaves_one_browser, an_end_and_a_change_of_ones_own_leave_nothing_live,
-                starts_and_a_sign_out_leave_nothing_live, a_notice_goes_to_one;
+                starts_and_a_sign_out_leave_nothing_live, a_notice_goes_to_one,
+                replacements_of_a_resource_leave_one;
             refresh: a_rotation_moves_what_it_must, a_rotation_returns_what_is_stored,
                 reuse_policy_keeps_the_generation, another_generation_changes_nothing,
                 another_client_changes_nothing, another_nonce_changes_nothing,
@@ -54,9 +55,9 @@ macro_rules! contract_tests {
                 roles_end_sessions_only_when_removed, clients_are_unique, client_replacement_is_conditional,
                 client_disable_and_enable_never_revive, a_removed_client_ends_its_sessions,
                 a_client_of_a_removed_name_starts_afresh, keys_are_numbered_once,
-                keys_retire_and_go;
+                keys_retire_and_go, resources_come_change_and_go;
             lists: sessions_in_pages, sessions_by_filter, users_in_pages, users_by_filter,
-                clients_in_pages, events_in_pages, events_by_filter;
+                clients_in_pages, resources_in_pages, events_in_pages, events_by_filter;
             sign_in: a_browser_session_starts_as_asked, a_browser_session_needs_its_user,
                 a_browser_session_ends_with_its_gates, a_renewal_changes_the_secret,
                 a_browser_session_goes_on_after_a_change_as_old_as_it_was,

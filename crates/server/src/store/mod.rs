@@ -17,6 +17,7 @@ mod key;
 mod logout;
 mod migrations;
 pub mod postgres;
+mod resource;
 mod revocation;
 mod session;
 pub mod sqlite;
@@ -33,6 +34,7 @@ pub use event::{Event, EventFilter, EventKind};
 pub use factor::{Consent, Factor, FactorKind, FactorUse};
 pub use key::{KeyPurpose, KeyRecord};
 pub use logout::LogoutNotice;
+pub use resource::Resource;
 pub use revocation::{Liveness, LivenessQuery, Reason, Receipt, RevocationEntry, Target};
 pub use session::{
     Context, Ended, Gates, Lockstep, NewSession, Recent, Replay, RotateSession, Session, SessionFilter,
@@ -330,6 +332,21 @@ pub trait Store: Send + Sync + 'static {
         keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>>;
 
+    // --- resources --------------------------------------------------------------------------
+
+    /// Adds a resource, or replaces what is known of the one of that audience, all but when it was
+    /// added. `Exists` says that one was replaced.
+    async fn replace_resource(&self, resource: &Resource) -> StoreResult<Added>;
+
+    /// By audience.
+    async fn resource(&self, audience: &str) -> StoreResult<Option<Resource>>;
+
+    /// Resources by audience.
+    async fn resources(&self, page: &Page<String>) -> StoreResult<Vec<Resource>>;
+
+    /// Removes a resource. `false`: there was none.
+    async fn remove_resource(&self, audience: &str) -> StoreResult<bool>;
+
     // --- keys -------------------------------------------------------------------------------
 
     /// All keys that have not been removed.
@@ -370,7 +387,7 @@ pub trait Store: Send + Sync + 'static {
     /// Adds exported rows to an empty table; the row of `meta` replaces the one that is there.
     async fn import(&self, table: &str, rows: &[serde_json::Value]) -> StoreResult<()>;
 
-    /// A number that changes whenever clients, keys or the revocation log change on any node, so
+    /// A number that changes whenever clients, resources, keys or the revocation log change on any node, so
     /// that caches know when to look again.
     async fn version(&self) -> StoreResult<u64>;
 

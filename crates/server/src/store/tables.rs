@@ -48,10 +48,11 @@ impl Table {
 /// Tickets and logout notices are not among them. A ticket lives for minutes and is used once: a
 /// copy of it could be used again. A notice is of a session's end that its client has heard of
 /// since, or is told of by the next refresh.
-pub const TABLES: [Table; 11] = [
+pub const TABLES: [Table; 12] = [
     Table { name: "meta", columns: &META, key: &["id"] },
     Table { name: "tenant", columns: &TENANT, key: &["id"] },
     Table { name: "client", columns: &CLIENT, key: &["id"] },
+    Table { name: "resource", columns: &RESOURCE, key: &["audience"] },
     Table { name: "user", columns: &USER, key: &["id"] },
     Table { name: "session", columns: &SESSION, key: &["id"] },
     Table { name: "revocation", columns: &REVOCATION, key: &["number"] },
@@ -78,6 +79,9 @@ const CLIENT: [Column; 7] = [
     ("created_at", Integer),
     ("settings", Text),
 ];
+
+const RESOURCE: [Column; 4] =
+    [("audience", Text), ("encryption_key", Text), ("created_at", Integer), ("changed_at", Integer)];
 
 const USER: [Column; 11] = [
     ("id", Uuid),

@@ -15,4 +15,5 @@ mod gateway;
 mod here;
 mod profile_api;
 mod program;
+mod resource;
 mod serving;

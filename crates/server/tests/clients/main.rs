@@ -18,6 +18,7 @@
 #[expect(dead_code, reason = "here the program is only asked for a user and some clients")]
 mod program;
 
+mod encrypted;
 mod installed;
 mod stage;
 

@@ -20,6 +20,7 @@ mod client_authentication;
 mod conformance;
 mod console;
 mod device_flow;
+mod encrypted;
 mod endings_scene;
 mod endings_sessions;
 mod endings_table;

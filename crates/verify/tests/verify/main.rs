@@ -4,6 +4,8 @@
 
 mod checker;
 mod differential;
+mod encrypted;
+mod envelope;
 mod issuer;
 mod jose;
 mod revoked;

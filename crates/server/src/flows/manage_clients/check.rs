@@ -7,11 +7,12 @@ pub use sign_in::MAX_CLIENT_NAME;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use countersign_wire::{ClientId, Scope};
+use countersign_wire::{ClientId, REVOCATIONS_SCOPE, Scope};
 
 use super::body::{ClientFields, LifetimeFields, Maybe, NewClient};
 use super::uris::{self, MAX_AUDIENCE_BYTES, MAX_AUDIENCES, MAX_REDIRECT_URIS};
 use crate::flows::complaints::{Complaints, quote, tenant};
+use crate::flows::id_tokens::OPENID;
 use crate::flows::policy::{MAX_ACCESS, MAX_OVERLAP, Policy};
 use crate::store::{
     Client, ClientKind, ClientSettings, LifetimeSettings, Rotation, SignInSettings, TokenFormat,
@@ -191,10 +192,10 @@ fn judge_whole(
 
     for claim in &settings.extra_claims {
         let text = format!(
-            "{claim} is personal data, and everyone who holds a token can read it there; prefer token_format opaque, \
-             or introspection"
+            "{claim} is personal data, and everyone who holds a token can read it there; prefer token_format encrypted \
+             or opaque, or introspection"
         );
-        if settings.token_format != TokenFormat::Opaque {
+        if settings.token_format == TokenFormat::Jwt {
             warn("extra_claims", &text);
         }
     }
@@ -203,6 +204,25 @@ fn judge_whole(
     }
     if settings.token_format == TokenFormat::Opaque && settings.signing_alg.is_some() {
         warn("signing_alg", "opaque access tokens are not signed, so it has no effect");
+    }
+    if settings.token_format == TokenFormat::Encrypted {
+        match settings.audience.len() {
+            0 => warn(
+                "audience",
+                "an encrypted access token is for one API: without an audience there is none",
+            ),
+            1 => {}
+            _ => warn(
+                "audience",
+                "an encrypted access token is for one API: the client must name it in resource each time",
+            ),
+        }
+        for scope in [OPENID, REVOCATIONS_SCOPE].into_iter().filter(|scope| settings.scope.contains(scope)) {
+            let text = format!(
+                "with an encrypted access token {scope} opens neither userinfo nor the feed: it is for one API only"
+            );
+            warn("scope", &text);
+        }
     }
     if lifetimes.access > MAX_ACCESS {
         warn(

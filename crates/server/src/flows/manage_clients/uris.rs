@@ -73,7 +73,7 @@ pub(super) fn backchannel_logout_uri(text: &str) -> Result<(), &'static str> {
 }
 
 /// Checks an audience: an absolute URI without a fragment (RFC 8707 section 2), or a plain name.
-pub(super) fn audience(text: &str) -> Result<(), &'static str> {
+pub(in crate::flows) fn audience(text: &str) -> Result<(), &'static str> {
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'\\')) {
         return Err(
             "must be an absolute URI or a name, of printable ASCII without spaces, quotes or backslashes",

@@ -11,6 +11,7 @@ mod keys;
 mod openapi;
 mod page;
 mod receipt;
+mod resources;
 mod revocations;
 mod sessions;
 mod status;
@@ -71,6 +72,8 @@ fn resources() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(sessions::revoke))
         .routes(routes!(revocations::list, revocations::revoke))
         .routes(routes!(revocations::revoke_token))
+        .routes(routes!(resources::list))
+        .routes(routes!(resources::show, resources::put, resources::remove))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
         .routes(routes!(events::list))

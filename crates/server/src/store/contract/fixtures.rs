@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_wire::{BrowserSessionId, ClientId, SessionId, UserId};
+use countersign_wire::{BrowserSessionId, ClientId, EncryptionJwk, SessionId, UserId};
 
 use crate::entropy;
 use crate::store::{
     Added, BrowserStanding, Client, ClientKind, ClientSettings, Context, LifetimeSettings, NewBrowserSession,
-    NewSession, Page, Profile, Reason, Receipt, Replay, RotateSession, Rotation, Session, SignIn,
+    NewSession, Page, Profile, Reason, Receipt, Replay, Resource, RotateSession, Rotation, Session, SignIn,
     SignInSettings, Standing, StartRefusal, Started, Store, Target, Ticket, TicketKind, TokenFormat, User,
 };
 use crate::time::Timestamp;
@@ -73,6 +73,24 @@ pub(crate) fn client_named(name: &str) -> Client {
             extra_claims: Vec::new(),
             sign_in: SignInSettings::default(),
         },
+    }
+}
+
+/// Keys are checked before they come to the store.
+pub(crate) fn resource_named(audience: &str, kid: &str) -> Resource {
+    Resource {
+        audience: audience.to_owned(),
+        encryption_key: EncryptionJwk {
+            kty: "EC".to_owned(),
+            kid: kid.to_owned(),
+            alg: "ECDH-ES".to_owned(),
+            use_: "enc".to_owned(),
+            crv: "P-256".to_owned(),
+            x: "eA".to_owned(),
+            y: "eQ".to_owned(),
+        },
+        created_at: T0,
+        changed_at: T0,
     }
 }
 

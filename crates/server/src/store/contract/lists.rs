@@ -127,6 +127,22 @@ pub(crate) async fn clients_in_pages(store: Arc<dyn Store>) {
     assert_eq!(store.clients(&disabled, &all()).await.unwrap()[0].id.as_str(), "b");
 }
 
+pub(crate) async fn resources_in_pages(store: Arc<dyn Store>) {
+    let names = ["B", "a", "https://a.example", "https://a.example/x", "https://b.example"];
+    for name in names.iter().rev() {
+        store.replace_resource(&resource_named(name, "k")).await.unwrap();
+    }
+    let mut listed = Vec::new();
+    let mut page = Page { after: None, limit: 2 };
+    loop {
+        let part = store.resources(&page).await.unwrap();
+        let Some(last) = part.last() else { break };
+        page.after = Some(last.audience.clone());
+        listed.extend(part.iter().map(|r| r.audience.clone()));
+    }
+    assert_eq!(listed, names);
+}
+
 pub(crate) async fn events_in_pages(store: Arc<dyn Store>) {
     let world = World::new(store).await;
     let session = world.start(T0).await.session.id;

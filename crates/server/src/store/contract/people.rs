@@ -6,7 +6,8 @@ use countersign_wire::Algorithm;
 
 use super::fixtures::*;
 use crate::store::{
-    Added, EventFilter, EventKind, KeyPurpose, KeyRecord, Reason, Receipt, Started, Store, Target, UserChange,
+    Added, EventFilter, EventKind, KeyPurpose, KeyRecord, Reason, Receipt, Resource, Started, Store, Target,
+    UserChange,
 };
 
 pub(crate) async fn users_are_unique(store: Arc<dyn Store>) {
@@ -236,4 +237,29 @@ pub(crate) async fn keys_retire_and_go(store: Arc<dyn Store>) {
     assert_eq!((keys[0].expires_at, keys[1].expires_at), (Some(at(100)), None));
     assert_eq!(store.remove_expired_keys(at(101)).await.unwrap(), 1);
     assert_eq!(store.keys().await.unwrap(), [key("b", KeyPurpose::Opaque, 2)]);
+}
+
+pub(crate) async fn resources_come_change_and_go(store: Arc<dyn Store>) {
+    let api = resource_named("https://api.example", "a");
+    assert_eq!(store.resource(&api.audience).await.unwrap(), None);
+    assert_eq!(store.replace_resource(&api).await.unwrap(), Added::Yes);
+    assert_eq!(store.resource(&api.audience).await.unwrap(), Some(api.clone()));
+    // Audiences are exact text.
+    assert_eq!(store.resource("https://API.example").await.unwrap(), None);
+    assert_eq!(store.resource("https://api.example/").await.unwrap(), None);
+
+    let later =
+        Resource { created_at: at(5), changed_at: at(5), ..resource_named("https://api.example", "b") };
+    assert_eq!(store.replace_resource(&later).await.unwrap(), Added::Exists);
+    let expected = Resource { created_at: T0, ..later };
+    assert_eq!(store.resource(&api.audience).await.unwrap(), Some(expected));
+
+    assert!(!store.remove_resource("https://other.example").await.unwrap());
+    assert!(store.remove_resource(&api.audience).await.unwrap());
+    assert!(!store.remove_resource(&api.audience).await.unwrap());
+    assert_eq!(store.resource(&api.audience).await.unwrap(), None);
+    // Nothing of it comes back.
+    let anew = Resource { created_at: at(9), changed_at: at(9), ..api };
+    assert_eq!(store.replace_resource(&anew).await.unwrap(), Added::Yes);
+    assert_eq!(store.resource(&anew.audience).await.unwrap(), Some(anew));
 }

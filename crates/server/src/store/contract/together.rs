@@ -422,3 +422,36 @@ pub(crate) async fn a_notice_goes_to_one(store: Arc<dyn Store>) {
     sessions.dedup();
     assert_eq!(sessions.len(), 20);
 }
+
+/// One of those who add it adds it; who replaces and removes it meanwhile breaks nothing.
+pub(crate) async fn replacements_of_a_resource_leave_one(store: Arc<dyn Store>) {
+    let before = store.version().await.unwrap();
+    let added = join_all((0..CROWD).map(|n| {
+        let store = store.clone();
+        let resource = resource_named("https://api.example", &n.to_string());
+        tokio::spawn(async move { store.replace_resource(&resource).await.unwrap() })
+    }))
+    .await;
+    assert_eq!(added.into_iter().filter(|added| *added.as_ref().unwrap() == Added::Yes).count(), 1);
+    assert_eq!(store.version().await.unwrap(), before + CROWD as u64);
+    let all_there = store.resources(&all()).await.unwrap();
+    assert_eq!(all_there.len(), 1);
+
+    let mut changing = Vec::new();
+    for n in 0..CROWD {
+        let (store, resource) = (store.clone(), all_there[0].clone());
+        changing.push(tokio::spawn(async move {
+            match n % 2 {
+                0 => store.replace_resource(&resource).await.map(|added| added == Added::Yes),
+                _ => store.remove_resource(&resource.audience).await,
+            }
+        }));
+    }
+    // Additions and removals take turns, whatever the order was.
+    let mut outcomes = [0, 0];
+    for (n, change) in join_all(changing).await.into_iter().enumerate() {
+        outcomes[n % 2] += usize::from(change.unwrap().unwrap());
+    }
+    let left = store.resources(&all()).await.unwrap().len();
+    assert_eq!(1 + outcomes[0] - outcomes[1], left);
+}

@@ -19,6 +19,7 @@ mod lease;
 mod listen;
 mod migrate;
 mod notices;
+mod resources;
 mod revoke;
 mod rotate;
 mod rows;
@@ -43,8 +44,8 @@ use self::lease::Pool;
 use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
     Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Reason, Receipt,
-    RenewBrowserSession, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
-    StoreError, StoreResult, Target, Ticket, User, UserChange, UserFilter,
+    RenewBrowserSession, Replay, Resource, RevocationEntry, RotateSession, SessionFilter, Standing, Started,
+    Store, StoreError, StoreResult, Target, Ticket, User, UserChange, UserFilter,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -410,6 +411,22 @@ impl Store for PostgresStore {
         keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>> {
         retrying(|| self.remove_client_once(id, now, keep_until)).await
+    }
+
+    async fn replace_resource(&self, resource: &Resource) -> StoreResult<Added> {
+        retrying(|| self.replace_resource_once(resource)).await
+    }
+
+    async fn resource(&self, audience: &str) -> StoreResult<Option<Resource>> {
+        retrying(|| self.resource_once(audience)).await
+    }
+
+    async fn resources(&self, page: &Page<String>) -> StoreResult<Vec<Resource>> {
+        retrying(|| self.resources_once(page)).await
+    }
+
+    async fn remove_resource(&self, audience: &str) -> StoreResult<bool> {
+        retrying(|| self.remove_resource_once(audience)).await
     }
 
     async fn keys(&self) -> StoreResult<Vec<KeyRecord>> {

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::error::{Failure, broken};
 use crate::store::{
     BrowserSession, BrowserStanding, Client, Consent, Ended, Event, EventKind, Factor, FactorKind, Gates,
-    KeyPurpose, KeyRecord, Lockstep, LogoutNotice, Profile, Reason, Recent, RevocationEntry, Session,
-    Standing, Target, Ticket, TicketKind, User, UserFacts,
+    KeyPurpose, KeyRecord, Lockstep, LogoutNotice, Profile, Reason, Recent, Resource, RevocationEntry,
+    Session, Standing, Target, Ticket, TicketKind, User, UserFacts,
 };
 use crate::time::Timestamp;
 
@@ -149,6 +149,16 @@ pub(super) fn client(row: &Row) -> Result<Client, Failure> {
         tenant: get(row, "tenant")?,
         created_at: time(row, "created_at")?,
         settings: json(row, "settings")?,
+    })
+}
+
+/// A resource.
+pub(super) fn resource(row: &Row) -> Result<Resource, Failure> {
+    Ok(Resource {
+        audience: get(row, "audience")?,
+        encryption_key: json(row, "encryption_key")?,
+        created_at: time(row, "created_at")?,
+        changed_at: time(row, "changed_at")?,
     })
 }
 

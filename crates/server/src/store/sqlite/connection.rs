@@ -25,7 +25,7 @@ const MAPPED_BYTES: i64 = 2 << 30;
 /// makes a commit cheaper.
 const LOG_FILE_BYTES: i64 = 512 << 20;
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -35,6 +35,11 @@ const MIGRATIONS: [Migration; 2] = [
         number: 2,
         name: "sign_in",
         sql: include_str!("../../../migrations/sqlite/0002_sign_in.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "resources",
+        sql: include_str!("../../../migrations/sqlite/0003_resources.sql"),
     },
 ];
 
@@ -189,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_was_there_before_a_migration_is_there_after_it() {
-        use crate::store::sqlite::{standing, user};
+        use crate::store::sqlite::{resource, standing, user};
         let mut conn = Connection::open_in_memory().unwrap();
         migrate_with(&mut conn, &MIGRATIONS[..1]).unwrap();
         conn.execute_batch(
@@ -205,6 +210,8 @@ mod tests {
         let id = countersign_wire::SessionId(uuid::Uuid::from_u128(2));
         let session = standing::find(&conn, id).unwrap().unwrap().session;
         assert_eq!((session.generation, session.expires_at.0, session.browser), (3, 9, None));
+        let page = crate::store::Page { after: None, limit: 10 };
+        assert_eq!(resource::list(&conn, &page).unwrap(), []);
     }
 
     #[test]

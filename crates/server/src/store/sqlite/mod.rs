@@ -16,6 +16,7 @@ mod liveness;
 mod logout;
 mod query;
 mod readers;
+mod resource;
 mod revocation;
 mod session;
 mod standing;
@@ -41,8 +42,8 @@ use self::worker::{BULK_DEADLINE, DEADLINE, Extent, Worker};
 use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
     Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Reason, Receipt,
-    RenewBrowserSession, Replay, RevocationEntry, RotateSession, SessionFilter, Standing, Started, Store,
-    StoreError, StoreResult, Table, Target, Ticket, User, UserChange, UserFilter,
+    RenewBrowserSession, Replay, Resource, RevocationEntry, RotateSession, SessionFilter, Standing, Started,
+    Store, StoreError, StoreResult, Table, Target, Ticket, User, UserChange, UserFilter,
 };
 use crate::time::Timestamp;
 
@@ -438,6 +439,25 @@ impl Store for SqliteStore {
             Some(done) => self.count(done, now).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    async fn replace_resource(&self, resource: &Resource) -> StoreResult<Added> {
+        let resource = resource.clone();
+        self.write_and_tell(move |conn| resource::replace(conn, &resource)).await
+    }
+
+    async fn resource(&self, audience: &str) -> StoreResult<Option<Resource>> {
+        self.read(|conn| resource::find(conn, audience))
+    }
+
+    async fn resources(&self, page: &Page<String>) -> StoreResult<Vec<Resource>> {
+        let page = page.clone();
+        self.walk(move |conn| resource::list(conn, &page)).await
+    }
+
+    async fn remove_resource(&self, audience: &str) -> StoreResult<bool> {
+        let audience = audience.to_owned();
+        self.write_and_tell(move |conn| resource::remove(conn, &audience)).await
     }
 
     async fn keys(&self) -> StoreResult<Vec<KeyRecord>> {

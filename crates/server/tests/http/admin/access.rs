@@ -19,7 +19,7 @@ use crate::support::TestServer;
 const TOKEN: &str = "the-admin-token-of-this-test-0123456789";
 
 /// Every route of the management listener that needs the token.
-const ROUTES: [(&str, &str); 33] = [
+const ROUTES: [(&str, &str); 37] = [
     ("GET", "/admin/v1/clients"),
     ("POST", "/admin/v1/clients"),
     ("GET", "/admin/v1/clients/{id}"),
@@ -47,6 +47,10 @@ const ROUTES: [(&str, &str); 33] = [
     ("GET", "/admin/v1/revocations"),
     ("POST", "/admin/v1/revocations"),
     ("POST", "/admin/v1/tokens/revoke"),
+    ("GET", "/admin/v1/resources"),
+    ("GET", "/admin/v1/resources/{audience}"),
+    ("PUT", "/admin/v1/resources/{audience}"),
+    ("DELETE", "/admin/v1/resources/{audience}"),
     ("GET", "/admin/v1/keys"),
     ("POST", "/admin/v1/keys/rotate"),
     ("GET", "/admin/v1/events"),
@@ -65,7 +69,11 @@ fn tcp(server: &TestServer) -> Router {
 }
 
 fn request(method: &str, path: &str, authorization: &[&str]) -> Request<Body> {
-    let path = path.replace("{id}", "nobody").replace("{ref}", "nobody").replace("{sid}", "nobody");
+    let path = path
+        .replace("{id}", "nobody")
+        .replace("{ref}", "nobody")
+        .replace("{sid}", "nobody")
+        .replace("{audience}", "nobody");
     let mut request = Request::builder().method(method).uri(path);
     for value in authorization {
         request = request.header(header::AUTHORIZATION, *value);

@@ -3,5 +3,6 @@
 mod access;
 mod clients;
 mod lists;
+mod resources;
 mod sessions;
 mod users;

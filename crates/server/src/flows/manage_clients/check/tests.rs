@@ -70,7 +70,7 @@ fn every_complaint_is_told_at_once_and_names_its_member() {
         "spa",
         json!({
             "id": "a b", "redirect_uris": ["http://app.example/"], "scope": "a  b", "audience": ["a b"],
-            "token_format": "encrypted", "signing_alg": "HS256", "tenant": "a/b", "rotation": "reuse",
+            "token_format": "sealed", "signing_alg": "HS256", "tenant": "a/b", "rotation": "reuse",
             "overlap_seconds": 601, "lifetimes": {"access": 3601, "idle": 10, "absolute": 9},
             "introspects": ["*"], "extra_claims": ["phone_number", "shoe_size"],
         }),

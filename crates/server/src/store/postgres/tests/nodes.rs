@@ -43,7 +43,7 @@ async fn nodes_that_start_at_once_all_come_up() {
     }
     let client = by_hand(&url).await;
     let row = client.query_one("SELECT count(*) FROM schema_migration", &[]).await.unwrap();
-    assert_eq!(row.get::<_, i64>(0), 2);
+    assert_eq!(row.get::<_, i64>(0), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,6 +75,7 @@ async fn what_was_there_before_a_migration_is_there_after_it() {
     let id = countersign_wire::SessionId(uuid::Uuid::from_u128(2));
     let session = store.standing(id).await.unwrap().unwrap().session;
     assert_eq!((session.generation, session.expires_at.0, session.browser), (3, 9, None));
+    assert_eq!(store.resources(&all()).await.unwrap(), []);
 }
 
 /// S3 over nodes.
