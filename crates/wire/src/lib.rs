@@ -13,6 +13,7 @@ mod metadata;
 mod parameters;
 mod scope;
 mod secret;
+mod status_list;
 mod token;
 
 pub use authorization::{AuthorizationRequest, Prompt, ResponseMode};
@@ -28,5 +29,8 @@ pub use scope::{InvalidScope, Scope};
 pub use secret::{
     AccessToken, AdminToken, AuthorizationCode, BrowserSecret, ClientSecret, CodeVerifier, DeviceCode,
     IdToken, IdempotencyKey, LogoutToken, Password, RefreshToken, RequestUri, UserCode,
+};
+pub use status_list::{
+    STATUS_LIST_MEDIA_TYPE, STATUS_LIST_TYPE, Status, StatusList, StatusListClaims, StatusReference,
 };
 pub use token::{CodeGrant, DEVICE_CODE_GRANT, Grant, TokenAnswer, TokenRequest};

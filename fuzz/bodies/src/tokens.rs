@@ -54,6 +54,7 @@ fn claims(session: SessionId) -> AccessClaims {
         roles: Vec::new(),
         username: None,
         email: None,
+        status: None,
     }
 }
 

@@ -25,7 +25,7 @@ const MAPPED_BYTES: i64 = 2 << 30;
 /// makes a commit cheaper.
 const LOG_FILE_BYTES: i64 = 512 << 20;
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -35,6 +35,11 @@ const MIGRATIONS: [Migration; 2] = [
         number: 2,
         name: "sign_in",
         sql: include_str!("../../../migrations/sqlite/0002_sign_in.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "status_lists",
+        sql: include_str!("../../../migrations/sqlite/0003_status_lists.sql"),
     },
 ];
 
