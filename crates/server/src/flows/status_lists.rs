@@ -180,9 +180,9 @@ mod tests {
     #[test]
     fn a_list_is_in_the_form_of_the_draft() {
         assert_eq!(inflate("eNrbuRgAAhcBXQ"), [0xb9, 0xa3]);
-        let vector = "eNrt3AENwCAMAEGogklACtKQPg9LugC9k_ACvreiogEAAKkeCQAAAAAAAAAAAAAAAAAAAIBylgQAAAAAAAAAAAAAAAAA\
-                      AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAXG9IAAAAAAAAAPwsJAAAAAAAAAAAAAAAvhsSAAAAAAAAAAAA7KpLAAAAAAAAAA\
-                      AAAAAAAAAAAJsLCQAAAAAAAAAAADjelAAAAAAAAAAAKjDMAQAAAACAZC8L2AEb";
+        let vector = "eNrt3AENwCAMAEGogklACtKQPg9LugC9k_ACvreiogEAAKkeCQAAAAAAAAAAAAAAAAAAAIBylgQAAAAAAAAAAAAAAA\
+             AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAXG9IAAAAAAAAAPwsJAAAAAAAAAAAAAAAvhsSAAAAAAAAAAAA7KpL\
+             AAAAAAAAAAAAAAAAAAAAAJsLCQAAAAAAAAAAADjelAAAAAAAAAAAKjDMAQAAAACAZC8L2AEb";
         let theirs = inflate(vector);
         assert_eq!(theirs.len(), (1 << 20) / 8);
         let over: Vec<usize> = (0..1 << 20).filter(|at| theirs[at / 8] & (1 << (at % 8)) != 0).collect();

@@ -35,4 +35,5 @@ mod relying;
 mod revocation;
 mod second_factor;
 mod sign_in;
+mod status_lists;
 mod verify;

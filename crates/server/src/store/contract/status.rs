@@ -36,7 +36,7 @@ pub(crate) async fn an_index_is_given_when_it_is_asked_for(store: Arc<dyn Store>
     let world = World::new(store).await;
     assert_eq!(world.start(T0).await.session.status_index, None);
     assert!(!world.store.has_status_list(0).await.unwrap());
-    assert_eq!(over(&world.store, 0, T0).await, []);
+    assert_eq!(over(&world.store, 0, T0).await, Vec::<u32>::new());
 
     let with = start(&world, &[5], T0).await;
     assert_eq!(index(&with), StatusIndex::new(0, 5));
@@ -68,7 +68,7 @@ pub(crate) async fn a_full_list_is_followed_by_the_next(store: Arc<dyn Store>) {
     let in_none = world.start(T0).await.session.id;
     world.revoke(&Target::Session(in_none), Reason::Operator, T0).await;
     for list in 0..3 {
-        assert_eq!(over(&world.store, list, T0).await, []);
+        assert_eq!(over(&world.store, list, T0).await, Vec::<u32>::new());
     }
     // Each end is told in its own list.
     world.revoke(&Target::Everything, Reason::Operator, T0).await;
@@ -97,7 +97,7 @@ pub(crate) async fn a_list_says_what_has_ended(store: Arc<dyn Store>) {
     let one = start(&world, &[1], T0).await;
     start(&world, &[2], T0).await;
     start(&bob, &[3], T0).await;
-    assert_eq!(over(&store, 0, T0).await, []);
+    assert_eq!(over(&store, 0, T0).await, Vec::<u32>::new());
     world.revoke(&Target::Session(one.session.id), Reason::Operator, T0).await;
     assert_eq!(over(&store, 0, T0).await, [1]);
     // One access token is not its session.
@@ -137,12 +137,12 @@ pub(crate) async fn an_index_is_free_again_when_its_session_is_purged(store: Arc
     world.revoke(&Target::Session(first.session.id), Reason::Operator, T0).await;
     let expiry = first.session.expires_at;
     assert_eq!(over(&store, 0, Timestamp(expiry.0 - 1)).await, [5]);
-    assert_eq!(over(&store, 0, expiry).await, []);
+    assert_eq!(over(&store, 0, expiry).await, Vec::<u32>::new());
     assert!(store.has_status_list(0).await.unwrap());
     store.purge(expiry, T0, 100).await.unwrap();
     assert!(!store.has_status_list(0).await.unwrap());
     assert_eq!(index(&start(&world, &[5], expiry).await), StatusIndex::new(0, 5));
-    assert_eq!(over(&store, 0, expiry).await, []);
+    assert_eq!(over(&store, 0, expiry).await, Vec::<u32>::new());
 }
 
 /// Whom a lost later state of this store has put where is not known: all of it is over.
@@ -155,7 +155,7 @@ pub(crate) async fn an_epoch_leaves_its_lists_behind(store: Arc<dyn Store>) {
         let first = (epoch as u64) << StatusIndex::EPOCH_BITS;
         assert_eq!(store.status_list(first - 1, at(epoch)).await.unwrap(), StatusBits::all());
         assert_eq!(index(&start(&world, &[5], at(epoch)).await), StatusIndex::new(first, 5));
-        assert_eq!(over(&store, first, at(epoch)).await, []);
+        assert_eq!(over(&store, first, at(epoch)).await, Vec::<u32>::new());
     }
 }
 
