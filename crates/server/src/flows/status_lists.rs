@@ -1,9 +1,9 @@
 //! Status lists (Token Status List, draft-ietf-oauth-status-list-20): the revocation of sessions in
 //! the standard's form, for readers that know nothing of our feed.
 //!
-//! A list is computed from the sessions when somebody asks for it, and kept for a few seconds.
-//! Nothing is written when something ends, so a list can never disagree with the store for longer
-//! than that; see decision 0018.
+//! A list is computed from the sessions when somebody asks for it, and kept for a few seconds; its
+//! bits for longer, while nothing ends. Nothing is written for it when something does, so a list can
+//! never disagree with the store for longer than that; see decision 0018.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -27,6 +27,8 @@ use crate::time::Timestamp;
 pub const RENEWED: Duration = Duration::from_secs(5);
 /// How long a reader may go on with a list while it cannot get another: until its `exp`.
 pub const LIFE: Duration = Duration::from_secs(5 * 60);
+/// How old the bits of a list may be when nothing has ended since they were read.
+const READ_AGAIN: Duration = Duration::from_secs(60);
 /// How long after its session's expiry an index is given to no other session: whoever has a list
 /// that says of the index that it is over has it no longer, slow clocks included.
 pub const RESERVED: Duration = Duration::from_secs(10 * 60);
@@ -50,6 +52,16 @@ pub struct Document {
     /// The same, compressed (RFC 1952).
     pub gzip: Bytes,
     made_at: Timestamp,
+    bits: Bits,
+}
+
+/// What a list says, and when that was.
+#[derive(Debug, Clone)]
+struct Bits {
+    list: StatusList,
+    /// The store's version before they were read: as long as it stays, nothing has ended.
+    version: u64,
+    read_at: Timestamp,
 }
 
 impl Document {
@@ -62,6 +74,12 @@ impl Document {
 impl StatusLists {
     fn fresh(&self, list: u64, now: Timestamp) -> Option<Arc<Document>> {
         self.lock().get(&list).filter(|document| !document.fresh_for(now).is_zero()).cloned()
+    }
+
+    /// The bits that were read last, if they still are what a reading would find.
+    fn unchanged(&self, list: u64, version: u64, now: Timestamp) -> Option<Bits> {
+        let bits = self.lock().get(&list)?.bits.clone();
+        (bits.version == version && now.since(bits.read_at) < READ_AGAIN).then_some(bits)
     }
 
     /// Keeps a list in place of the one that was made first.
@@ -100,8 +118,15 @@ pub async fn find(app: &App, list: u64, now: Timestamp) -> FlowResult<Option<Arc
     if let Some(document) = lists.fresh(list, now) {
         return Ok(Some(document));
     }
-    let bits = app.store.status_list(list, now).await?;
-    let document = Arc::new(document(app, list, &bits, now)?);
+    let version = app.store.version().await?;
+    let bits = match lists.unchanged(list, version, now) {
+        Some(bits) => bits,
+        None => {
+            let bits = app.store.status_list(list, now).await?;
+            Bits { list: encode(&bits).map_err(not_written)?, version, read_at: now }
+        }
+    };
+    let document = Arc::new(document(app, list, bits, now)?);
     lists.keep(list, document.clone());
     Ok(Some(document))
 }
@@ -128,8 +153,7 @@ fn uri(issuer: &str, list: u64) -> String {
     format!("{issuer}/status-lists/{list}")
 }
 
-fn document(app: &App, list: u64, bits: &StatusBits, now: Timestamp) -> FlowResult<Document> {
-    let failed = |_| FlowError::Internal("a status list could not be written");
+fn document(app: &App, list: u64, bits: Bits, now: Timestamp) -> FlowResult<Document> {
     let issuer = &app.policy.issuer;
     let claims = StatusListClaims {
         iss: issuer.clone(),
@@ -137,7 +161,7 @@ fn document(app: &App, list: u64, bits: &StatusBits, now: Timestamp) -> FlowResu
         iat: now.seconds(),
         exp: now.plus(LIFE).seconds(),
         ttl: RENEWED.as_secs(),
-        status_list: encode(bits).map_err(failed)?,
+        status_list: bits.list.clone(),
     };
     let token = app.keys.snapshot().sign_status_list(app.policy.signing_algorithm, &claims, now).map_err(
         |error| {
@@ -147,8 +171,13 @@ fn document(app: &App, list: u64, bits: &StatusBits, now: Timestamp) -> FlowResu
     )?;
     // What is base64 twice has a third of it to give back.
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(token.as_bytes()).map_err(failed)?;
-    Ok(Document { gzip: gzip.finish().map_err(failed)?.into(), token: token.into(), made_at: now })
+    gzip.write_all(token.as_bytes()).map_err(not_written)?;
+    let gzip = gzip.finish().map_err(not_written)?;
+    Ok(Document { token: token.into(), gzip: gzip.into(), made_at: now, bits })
+}
+
+fn not_written(_: std::io::Error) -> FlowError {
+    FlowError::Internal("a status list could not be written")
 }
 
 /// A list in the form of section 4.2.
@@ -212,11 +241,29 @@ mod tests {
         assert!(encode(&StatusBits::all()).unwrap().lst.len() < 80);
     }
 
+    fn made(ms: i64) -> Document {
+        let list = StatusList { bits: 1, lst: String::new() };
+        let bits = Bits { list, version: 7, read_at: Timestamp(ms) };
+        Document { token: Bytes::new(), gzip: Bytes::new(), made_at: Timestamp(ms), bits }
+    }
+
+    #[test]
+    fn bits_are_read_again_when_something_ended_and_now_and_then() {
+        let lists = StatusLists::default();
+        assert!(lists.unchanged(0, 7, Timestamp(0)).is_none());
+        lists.keep(0, Arc::new(made(0)));
+        assert!(lists.unchanged(0, 7, Timestamp(59_999)).is_some());
+        assert!(lists.unchanged(0, 7, Timestamp(60_000)).is_none());
+        assert!(lists.unchanged(0, 8, Timestamp(0)).is_none());
+        assert!(lists.unchanged(1, 7, Timestamp(0)).is_none());
+        // An index is free for another session when nobody can have a list that says it is over.
+        assert!(READ_AGAIN + LIFE + RENEWED < RESERVED);
+    }
+
     #[test]
     fn so_many_lists_are_kept_and_no_more() {
         let lists = StatusLists::default();
-        let at =
-            |ms: i64| Arc::new(Document { token: Bytes::new(), gzip: Bytes::new(), made_at: Timestamp(ms) });
+        let at = |ms: i64| Arc::new(made(ms));
         for list in 0..=MOST_KEPT as u64 {
             lists.keep(list, at(list as i64));
         }
