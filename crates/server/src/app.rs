@@ -10,6 +10,7 @@ use crate::flows::clients::Clients;
 use crate::flows::feed::Feed;
 use crate::flows::policy::{MAX_ACCESS, Policy};
 use crate::flows::resources::Resources;
+use crate::flows::status_lists::StatusLists;
 use crate::keys::{Keys, KeysError};
 use crate::metrics::{Activity, Metrics};
 use crate::passwords::Passwords;
@@ -43,6 +44,8 @@ pub struct App {
     pub strangers: Limiter,
     /// Who reads the revocation feed here.
     pub feed: Feed,
+    /// The status lists that were computed here.
+    pub status_lists: StatusLists,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// What they stood at lately.
@@ -78,6 +81,7 @@ impl App {
             user_codes: Limiter::of_user_codes(),
             strangers: Limiter::of_strangers(),
             feed: Feed::default(),
+            status_lists: StatusLists::default(),
             metrics,
             activity: Activity::default(),
             longest_access: AtomicU64::new(0),

@@ -71,6 +71,8 @@ pub struct Settings {
     pub key_encryption_key: Option<KeyEncryptionKey>,
     /// What access tokens are signed with, where a client does not say otherwise.
     pub signing_algorithm: Algorithm,
+    /// Whether new sessions are in status lists, and their tokens say where.
+    pub status_lists: bool,
     /// Logs.
     pub log: LogSettings,
     /// The base URL of an OpenTelemetry collector (OTLP over HTTP).

@@ -239,6 +239,7 @@ pub fn policy(settings: &Settings) -> Policy {
         },
         issuer: settings.issuer.clone(),
         signing_algorithm: settings.signing_algorithm,
+        status_lists: settings.status_lists,
         lifetimes: KindLifetimes {
             spa: lifetimes(&settings.lifetimes.spa),
             web: lifetimes(&settings.lifetimes.web),

@@ -207,6 +207,7 @@ fn new_session(user: UserId, client: &Client) -> NewSession {
         acr: None,
         amr: vec!["pwd".to_owned()],
         sign_in: None,
+        status_positions: vec![7],
         nonce_hash: std::array::from_fn(|i| i as u8 ^ 0xa5),
         key_number: 1,
         idle_lifetime: Duration::from_secs(3600),

@@ -1,10 +1,13 @@
 //! The check of an access token: RFC 9068 section 4, RFC 8725 section 3.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use countersign_wire::{AccessClaims, JwkSet};
 
-use crate::{ACCESS_TOKEN_TYPE, DecryptionKey, InvalidKey, Rejection, VerifyingKeys, encrypted, payload};
+use crate::{
+    ACCESS_TOKEN_TYPE, DecryptionKey, InvalidKey, Rejection, VerifyingKeys, compact, encrypted, payload,
+};
 
 /// Why no verifier was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -162,18 +165,29 @@ impl Verifier {
         Ok(())
     }
 
-    /// The payload that the issuer signed, out of its envelope if it is in one (RFC 7519 appendix
-    /// A.2).
+    /// The payload that the issuer signed, out of its envelope if it is in one.
     fn signed_payload(&self, token: &str) -> Result<Vec<u8>, Rejection> {
-        match self.keys.signed_payload(token, ACCESS_TOKEN_TYPE) {
-            Err(Rejection::Encrypted) if !self.decryption_keys.is_empty() => {}
-            Ok(_) if self.require_encrypted => return Err(Rejection::NotEncrypted),
-            other => return other,
-        }
-        let inner = encrypted::open(&self.decryption_keys, token)?;
-        self.keys.signed_payload(&inner, ACCESS_TOKEN_TYPE).map_err(|rejection| match rejection {
-            Rejection::Encrypted => Rejection::EncryptedTwice,
+        let signed = self.signed_token(token)?;
+        let was_encrypted = matches!(signed, Cow::Owned(_));
+        self.keys.signed_payload(&signed, ACCESS_TOKEN_TYPE).map_err(|rejection| match rejection {
+            Rejection::Encrypted if was_encrypted => Rejection::EncryptedTwice,
             other => other,
         })
+    }
+
+    /// The signed JWT, out of its envelope if it is in one (RFC 7519 appendix A.2): what the issuer
+    /// can be asked about. Nothing of it is checked.
+    ///
+    /// # Errors
+    /// When it is encrypted and cannot be opened, or is not encrypted and must be.
+    pub fn signed_token<'t>(&self, token: &'t str) -> Result<Cow<'t, str>, Rejection> {
+        match compact::split(token) {
+            Err(Rejection::Encrypted) if !self.decryption_keys.is_empty() => {
+                encrypted::open(&self.decryption_keys, token).map(Cow::Owned)
+            }
+            Ok(_) if self.require_encrypted => Err(Rejection::NotEncrypted),
+            Ok(_) => Ok(Cow::Borrowed(token)),
+            Err(rejection) => Err(rejection),
+        }
     }
 }

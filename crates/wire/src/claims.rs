@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Scope, SessionId};
+use crate::{ClientId, Scope, SessionId, Status};
 
 /// One audience or several (RFC 7519 section 4.1.3: a string or an array).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +94,9 @@ pub struct AccessClaims {
     /// Personal data, only when the client's settings ask for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// Where a status list says whether the session is over, for readers without the feed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
 }
 
 /// The claims of an ID token (OpenID Connect Core section 2). Times are whole seconds since 1970.

@@ -14,6 +14,7 @@ mod metadata;
 mod parameters;
 mod scope;
 mod secret;
+mod status_list;
 mod token;
 
 pub use acr::{ACR_ONE_FACTOR, ACR_TWO_FACTORS, ACR_VALUES, acr_satisfies};
@@ -30,5 +31,8 @@ pub use scope::{InvalidScope, Scope};
 pub use secret::{
     AccessToken, AdminToken, AuthorizationCode, BrowserSecret, ClientSecret, CodeVerifier, DeviceCode,
     IdToken, IdempotencyKey, LogoutToken, Password, RefreshToken, RequestUri, UserCode,
+};
+pub use status_list::{
+    STATUS_LIST_MEDIA_TYPE, STATUS_LIST_TYPE, Status, StatusList, StatusListClaims, StatusReference,
 };
 pub use token::{CodeGrant, DEVICE_CODE_GRANT, Grant, TokenAnswer, TokenRequest};

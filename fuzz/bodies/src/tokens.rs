@@ -69,6 +69,7 @@ fn claims(session: SessionId) -> AccessClaims {
         roles: Vec::new(),
         username: None,
         email: None,
+        status: None,
     }
 }
 

@@ -62,6 +62,7 @@ impl Server {
                 acr: None,
                 amr: Vec::new(),
                 browser: None,
+                status_index: None,
                 nonce_hash: NONCE,
                 user_stamp: u64::from(FIRST_STAMP),
                 born: 0,

@@ -189,6 +189,12 @@ const KEYS: &[Key] = &[
         "ES256",
         "What access tokens are signed with, where a client does not say otherwise.",
     ),
+    key(
+        "tokens.status_list",
+        Kind::Flag,
+        "false",
+        "Gives each new session a place in a status list, which its JWTs name in their `status` claim; see [revocation-feed.md](revocation-feed.md#status-lists).",
+    ),
     key("log.format", Kind::Word(&["pretty", "json"]), "pretty", "Log lines for people or for programs."),
     key(
         "log.level",

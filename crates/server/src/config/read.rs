@@ -36,6 +36,7 @@ impl Settings {
             signing_algorithm: read
                 .parsed("signing_algorithm", |text| text.parse().ok())
                 .unwrap_or(countersign_wire::Algorithm::ES256),
+            status_lists: read.flag("tokens.status_list"),
             log: LogSettings {
                 format: match read.text("log.format").as_str() {
                     "json" => LogFormat::Json,

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_wire::{AccessClaims, AccessToken, Audience, REVOCATIONS_SCOPE, Scope};
 
-use super::{FlowError, FlowResult, Refusal};
+use super::{FlowError, FlowResult, Refusal, status_lists};
 use crate::app::App;
 use crate::keys::RecipientKey;
 use crate::store::{Client, Standing, TokenFormat};
@@ -165,6 +165,7 @@ fn claims(
         roles: Vec::new(),
         username: None,
         email: None,
+        status: None,
     };
     match actor {
         Actor::Client(position) => AccessClaims { rev: position, ..common },
@@ -183,6 +184,11 @@ fn claims(
                 roles: user.roles.clone(),
                 username: wants("username").then(|| user.username.clone()),
                 email: user.email.clone().filter(|_| wants("email")),
+                // An opaque token's reader asks us about it anyway.
+                status: match client.settings.token_format {
+                    TokenFormat::Opaque => None,
+                    TokenFormat::Jwt | TokenFormat::Encrypted => status_lists::claim(app, session),
+                },
                 ..common
             }
         }

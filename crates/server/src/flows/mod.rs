@@ -37,6 +37,7 @@ pub mod revocation;
 pub mod second_factor;
 pub mod sessions;
 pub mod sign_in;
+pub mod status_lists;
 mod tickets;
 mod tokens;
 mod user_code;

@@ -150,6 +150,8 @@ pub struct Policy {
     pub issuer: String,
     /// The algorithm of access tokens whose client names none.
     pub signing_algorithm: Algorithm,
+    /// Whether new sessions are in status lists, and their tokens say where.
+    pub status_lists: bool,
     /// Lifetimes by kind of client.
     pub lifetimes: KindLifetimes,
     /// The overlap window of new clients.

@@ -3,7 +3,7 @@
 use countersign_wire::{ClientId, Scope, SessionId, TokenAnswer, UserId};
 
 use super::access::{self, Actor};
-use super::{FlowError, FlowResult, Origin, Refusal, id_tokens};
+use super::{FlowError, FlowResult, Origin, Refusal, id_tokens, status_lists};
 use crate::app::App;
 use crate::keys::RefreshNonce;
 use crate::store::{ClientKind, NewSession, SignIn, StartRefusal, Started};
@@ -92,6 +92,7 @@ pub async fn start(
             acr: request.acr.clone(),
             amr: request.amr.clone(),
             sign_in: request.sign_in,
+            status_positions: status_lists::draw(app),
             nonce_hash: nonce.hash(),
             key_number,
             idle_lifetime,

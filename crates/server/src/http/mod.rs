@@ -30,6 +30,7 @@ mod revoke;
 pub mod router;
 pub mod shutdown;
 mod sign_in;
+mod status_list;
 mod stream;
 mod timeline;
 mod token;

@@ -12,7 +12,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
     Public, account, admin, assets, authorize, browser, consent, console, decode, demo, device, feed, health,
-    introspect, leaked, lifetimes, logout, metadata, par, revoke, sign_in, token, userinfo, verify,
+    introspect, leaked, lifetimes, logout, metadata, par, revoke, sign_in, status_list, token, userinfo,
+    verify,
 };
 use crate::app::App;
 use crate::config::Limits;
@@ -126,6 +127,7 @@ fn for_every_origin() -> Router<Arc<Public>> {
         .route("/.well-known/openid-configuration", get(metadata::metadata))
         .route("/.well-known/jwks.json", get(metadata::jwks))
         .route("/docs/lifetimes.json", get(lifetimes::document))
+        .route("/status-lists/{list}", get(status_list::status_list))
         .layer(cors)
 }
 

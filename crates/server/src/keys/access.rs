@@ -64,21 +64,31 @@ pub(super) fn sign(key: &SigningKey, claims: &AccessClaims) -> Result<AccessToke
     limited(token)
 }
 
-/// Signs a JWT of another type than an access token's: the header is made each time.
+/// Signs a JWT of another type than an access token's.
 pub(super) fn sign_other(
     key: &SigningKey,
     typ: &str,
     claims: &impl serde::Serialize,
 ) -> Result<String, IssueError> {
-    let json = serde_json::to_vec(claims).map_err(|_| IssueError::Crypto(CryptoFailed))?;
+    let token = sign_of_any_length(key, typ, claims)?;
+    if token.len() > MAX_ACCESS_TOKEN {
+        return Err(IssueError::TooLong);
+    }
+    Ok(token)
+}
+
+/// Signs a document that is a JWT, and as long as it is. The header is made each time.
+pub(super) fn sign_of_any_length(
+    key: &SigningKey,
+    typ: &str,
+    claims: &impl serde::Serialize,
+) -> Result<String, CryptoFailed> {
+    let json = serde_json::to_vec(claims).map_err(|_| CryptoFailed)?;
     let mut token = key.header_of_type(typ);
     URL_SAFE_NO_PAD.encode_string(&json, &mut token);
     let end = token.len();
     key.append_signature(&mut token)?;
     token.insert(end, '.');
-    if token.len() > MAX_ACCESS_TOKEN {
-        return Err(IssueError::TooLong);
-    }
     Ok(token)
 }
 

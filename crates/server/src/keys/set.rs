@@ -10,7 +10,7 @@ use bytes::Bytes;
 use countersign_verify::{Rejection, TokenCache, VerifyingKeys, danger};
 use countersign_wire::{
     AccessClaims, AccessToken, Algorithm, IdClaims, IdToken, JwkSet, LogoutClaims, LogoutToken, RefreshToken,
-    SessionId,
+    STATUS_LIST_TYPE, SessionId, StatusListClaims,
 };
 
 use super::access::{self, IssueError, OpaqueTokenError};
@@ -18,7 +18,7 @@ use super::kek::KeyEncryptionKey;
 use super::material::{self, Material, SigningKey};
 use super::plan::in_order;
 use super::refresh::{self, PresentedRefresh, RefreshNonce, RefreshTokenError, sha256};
-use super::{KeysError, MAX_CURSOR, secrets};
+use super::{CryptoFailed, KeysError, MAX_CURSOR, secrets};
 use crate::store::{Context, KeyPurpose, KeyRecord};
 use crate::time::Timestamp;
 use zeroize::Zeroizing;
@@ -175,6 +175,20 @@ impl KeySet {
         now: Timestamp,
     ) -> Result<LogoutToken, IssueError> {
         access::sign_other(&self.signing(alg).active(now)?.key, "logout+jwt", claims).map(LogoutToken::new)
+    }
+
+    /// Makes a Status List Token (draft-ietf-oauth-status-list-20 section 5.1). It is for everybody to
+    /// read.
+    ///
+    /// # Errors
+    /// Only the cryptography library's.
+    pub fn sign_status_list(
+        &self,
+        alg: Algorithm,
+        claims: &StatusListClaims,
+        now: Timestamp,
+    ) -> Result<String, CryptoFailed> {
+        access::sign_of_any_length(&self.signing(alg).active(now)?.key, STATUS_LIST_TYPE, claims)
     }
 
     fn signing(&self, alg: Algorithm) -> &Ring<SigningKey> {
@@ -407,6 +421,7 @@ mod tests {
             roles: vec!["admin \u{e9}\"".to_owned()],
             username: None,
             email: None,
+            status: None,
         }
     }
 

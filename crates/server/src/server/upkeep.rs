@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::WATCH_WAIT;
 use crate::app::App;
+use crate::flows::status_lists;
 use crate::http::shutdown::Shutdown;
 use crate::metrics;
 
@@ -62,8 +63,11 @@ async fn keep_house(app: &App, events_keep: Duration) {
         for (algorithm, made_at) in app.keys.snapshot().signing_since(now) {
             app.metrics.set_signing_key_age(algorithm, now.since(made_at));
         }
+        // A little late, for the sake of those who have a status list that says of a session's index
+        // that it is over.
+        let expired = now.minus(status_lists::RESERVED);
         loop {
-            match app.store.purge(now, now.minus(events_keep), PURGE_STEP).await {
+            match app.store.purge(expired, now.minus(events_keep), PURGE_STEP).await {
                 Ok(0) => break,
                 Ok(rows) => tracing::debug!(rows, "purged"),
                 Err(error) => {

@@ -15,6 +15,7 @@ pub(crate) mod refresh;
 pub(crate) mod revocation;
 pub(crate) mod session;
 pub(crate) mod sign_in;
+pub(crate) mod status;
 pub(crate) mod together;
 pub(crate) mod upkeep;
 
@@ -70,6 +71,10 @@ macro_rules! contract_tests {
                 consents_are_remembered, withdrawing_a_consent_ends_the_sessions,
                 a_removed_user_leaves_nothing_live, clients_are_told_of_logouts,
                 notices_of_some_clients_are_passed_over, notices_are_put_off_and_given_up;
+            status: an_index_is_given_once, an_index_is_given_when_it_is_asked_for,
+                a_full_list_is_followed_by_the_next, a_refused_session_takes_no_index,
+                a_list_says_what_has_ended, a_list_says_what_liveness_says,
+                an_index_is_free_again_when_its_session_is_purged, an_epoch_leaves_its_lists_behind;
             upkeep: purge_removes_only_what_is_past, purge_is_done_in_steps, versions_move, a_ping_answers,
                 a_change_is_waited_for_no_longer_than_asked, export_is_in_pages, unknown_tables_are_refused;
         }

@@ -21,6 +21,7 @@ mod resource;
 mod revocation;
 mod session;
 pub mod sqlite;
+mod status;
 mod tables;
 mod ticket;
 mod user;
@@ -40,6 +41,7 @@ pub use session::{
     Context, Ended, Gates, Lockstep, NewSession, Recent, Replay, RotateSession, Session, SessionFilter,
     SignIn, Standing, StartRefusal, Started, UserFacts,
 };
+pub use status::{StatusBits, StatusIndex};
 pub use tables::{Column, ColumnKind, TABLES, Table};
 pub use ticket::{Ticket, TicketKind};
 pub use user::{OwnChange, Profile, User, UserChange, UserFilter};
@@ -134,6 +136,16 @@ pub trait Store: Send + Sync + 'static {
     /// The gate of client credentials: the newest revocation's number, if the client is enabled
     /// and still of that revision.
     async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>>;
+
+    // --- status lists -----------------------------------------------------------------------
+
+    /// Whether any session that is still stored has an index in that status list.
+    async fn has_status_list(&self, list: u64) -> StoreResult<bool>;
+
+    /// What a status list says: the sessions that are in it, have not reached their absolute expiry,
+    /// and whose tokens [`Self::liveness`] refuses, are over. One query, which reads the sessions of
+    /// that list and no others.
+    async fn status_list(&self, list: u64, now: Timestamp) -> StoreResult<StatusBits>;
 
     // --- revocation -------------------------------------------------------------------------
 

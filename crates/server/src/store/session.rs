@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_wire::{BrowserSessionId, ClientId, Scope, SessionId, UserId};
 
-use super::Reason;
+use super::{Reason, StatusIndex};
 use crate::time::Timestamp;
 
 /// Where a request came from, as keyed hashes: enough to tell places apart, not to name them.
@@ -120,6 +120,8 @@ pub struct Session {
     pub amr: Vec<String>,
     /// The browser session that it ends with, if any.
     pub browser: Option<BrowserSessionId>,
+    /// Its place in the status lists, if it was started while there were some.
+    pub status_index: Option<StatusIndex>,
 
     /// SHA-256 of the nonce that each of its refresh tokens carries.
     pub nonce_hash: [u8; 32],
@@ -239,6 +241,9 @@ pub struct NewSession {
     /// What it is started from, when the person signed in with us. A gate: see
     /// [`StartRefusal::Ticket`] and [`StartRefusal::Browser`].
     pub sign_in: Option<SignIn>,
+    /// Positions drawn at random, of which it gets one that is free in the status list that is being
+    /// filled. When none is, the next list is begun. Empty: it is in no list.
+    pub status_positions: Vec<u32>,
     /// SHA-256 of the nonce.
     pub nonce_hash: [u8; 32],
     /// The key that makes generation 1.

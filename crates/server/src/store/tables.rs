@@ -65,8 +65,15 @@ pub const TABLES: [Table; 12] = [
 
 use ColumnKind::{Bool, Bytes, Integer, Text, Uuid};
 
-/// `position` is the newest revocation's number, `cut` the global one, `version` what caches watch.
-const META: [Column; 4] = [("id", Integer), ("position", Integer), ("cut", Integer), ("version", Integer)];
+/// `position` is the newest revocation's number, `cut` the global one, `version` what caches watch,
+/// `status_list` the list that is being filled.
+const META: [Column; 5] = [
+    ("id", Integer),
+    ("position", Integer),
+    ("cut", Integer),
+    ("version", Integer),
+    ("status_list", Integer),
+];
 
 const TENANT: [Column; 2] = [("id", Text), ("cut", Integer)];
 
@@ -97,7 +104,7 @@ const USER: [Column; 11] = [
     ("profile", Text),
 ];
 
-const SESSION: [Column; 30] = [
+const SESSION: [Column; 31] = [
     ("id", Uuid),
     ("user_id", Uuid),
     ("client_id", Text),
@@ -112,6 +119,7 @@ const SESSION: [Column; 30] = [
     ("acr", Text),
     ("amr", Text),
     ("browser", Uuid),
+    ("status_index", Integer),
     ("nonce_hash", Bytes),
     ("user_stamp", Integer),
     ("born", Integer),

@@ -36,5 +36,6 @@ mod relying;
 mod revocation;
 mod second_factor;
 mod sign_in;
+mod status_lists;
 mod step_up;
 mod verify;

@@ -23,6 +23,9 @@ async fn unknown_is_not_no() {
     let revoke = server.form("/oauth/revoke", &[("client_id", "app"), ("token", &pair.refresh)]).await;
     revoke.assert_error(503, "temporarily_unavailable");
     server.get_as("/api/profile", &pair.access).await.assert_error(503, "temporarily_unavailable");
+    let list = server.get("/status-lists/0").await;
+    list.assert_error(503, "temporarily_unavailable");
+    assert_eq!(list.header(header::RETRY_AFTER), "1");
     assert_eq!(server.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(server.get("/healthz").await.status, StatusCode::OK);
     // What needs no store is refused without it.

@@ -11,7 +11,7 @@ use crate::feed::{self, Feed};
 #[cfg(feature = "introspect")]
 use crate::introspect::Introspection;
 use crate::remote::{Http, Keys, Pace, Recipe};
-use crate::{Checker, InvalidVerifier, RevokedSet, Verifier};
+use crate::{Checker, DecryptionKey, InvalidVerifier, RevokedSet, Verifier};
 
 /// Settings of a [`Guard`].
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct GuardBuilder {
     issuer: String,
     audience: String,
     leeway: Duration,
+    decryption_keys: Vec<DecryptionKey>,
+    require_encrypted: bool,
     remembered: usize,
     keys_survive: Duration,
     pub(crate) plain_http: bool,
@@ -48,6 +50,8 @@ impl GuardBuilder {
             issuer,
             audience,
             leeway: Duration::ZERO,
+            decryption_keys: Vec::new(),
+            require_encrypted: false,
             remembered: Checker::REMEMBERED,
             keys_survive: Self::KEYS_SURVIVE,
             plain_http: false,
@@ -105,6 +109,20 @@ impl GuardBuilder {
         self
     }
 
+    /// Opens tokens that are encrypted to this key of ours; may be said again, with keys of other `kid`s.
+    #[must_use]
+    pub fn decryption_key(mut self, key: DecryptionKey) -> Self {
+        self.decryption_keys.push(key);
+        self
+    }
+
+    /// Refuses tokens that are signed and not encrypted.
+    #[must_use]
+    pub fn require_encrypted(mut self) -> Self {
+        self.require_encrypted = true;
+        self
+    }
+
     /// Remembers so many verified tokens at most.
     #[must_use]
     pub fn remembered(mut self, most: usize) -> Self {
@@ -123,13 +141,20 @@ impl GuardBuilder {
     /// [`Guard::ready`].
     ///
     /// # Errors
-    /// When issuer or audience are empty, or the leeway is too long.
+    /// When issuer or audience are empty, the leeway is too long, or two keys have one `kid`.
     pub fn start(self) -> Result<Guard, InvalidVerifier> {
         Verifier::check_settings(&self.issuer, &self.audience, self.leeway)?;
+        for (index, key) in self.decryption_keys.iter().enumerate() {
+            if self.decryption_keys.iter().skip(index + 1).any(|other| other.kid() == key.kid()) {
+                return Err(InvalidVerifier::SameDecryptionKey(key.kid().to_owned()));
+            }
+        }
         let recipe = Recipe {
             issuer: self.issuer,
             audience: self.audience,
             leeway: self.leeway,
+            decryption_keys: self.decryption_keys,
+            require_encrypted: self.require_encrypted,
             remembered: self.remembered,
             pace: self.pace,
         };

@@ -126,7 +126,11 @@ impl Guard {
         if self.is_behind() {
             match requirement.behaviour_when_behind() {
                 WhenBehind::Refuse => return Err(Refusal::Undecided(Undecided::Feed)),
-                WhenBehind::Introspect => return self.ask(token, now_seconds).await,
+                // The issuer knows the token that it signed, and not the envelope.
+                WhenBehind::Introspect => {
+                    let signed = checker.verifier().signed_token(token)?.into_owned();
+                    return self.ask(&signed, now_seconds).await;
+                }
                 WhenBehind::Continue => {}
             }
         }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::http::answer;
 use super::{Http, Metadata, Pace, RemoteError};
-use crate::{Checker, RevokedSet, Verifier};
+use crate::{Checker, DecryptionKey, InvalidVerifier, RevokedSet, Verifier};
 
 /// How long keys are fresh when the issuer does not say, and at least and at most.
 const FRESH: Duration = Duration::from_secs(300);
@@ -24,8 +24,20 @@ pub(crate) struct Recipe {
     pub(crate) issuer: String,
     pub(crate) audience: String,
     pub(crate) leeway: Duration,
+    pub(crate) decryption_keys: Vec<DecryptionKey>,
+    pub(crate) require_encrypted: bool,
     pub(crate) remembered: usize,
     pub(crate) pace: Pace,
+}
+
+impl Recipe {
+    fn verifier(&self, keys: JwkSet) -> Result<Verifier, InvalidVerifier> {
+        let mut verifier = Verifier::new(&self.issuer, &self.audience, keys)?.with_leeway(self.leeway)?;
+        for key in &self.decryption_keys {
+            verifier = verifier.with_decryption_key(key.clone())?;
+        }
+        Ok(if self.require_encrypted { verifier.require_encrypted() } else { verifier })
+    }
 }
 
 /// The keys of an issuer, and the checker that uses them.
@@ -179,8 +191,9 @@ impl Keys {
         let fresh =
             cache_control.and_then(max_age).map_or(FRESH, |age| age.clamp(FRESH_AT_LEAST, FRESH_AT_MOST));
         let keys = usable(reply.json(url)?);
-        let verifier = Verifier::new(&self.recipe.issuer, &self.recipe.audience, keys)
-            .and_then(|verifier| verifier.with_leeway(self.recipe.leeway))
+        let verifier = self
+            .recipe
+            .verifier(keys)
             .map_err(|error| answer(url, &format!("publishes keys that cannot be used: {error}")))?;
         match self.checker.get() {
             // What was remembered stays so while the keys are the same.

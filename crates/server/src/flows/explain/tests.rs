@@ -25,6 +25,7 @@ fn standing() -> Standing {
             acr: None,
             amr: Vec::new(),
             browser: None,
+            status_index: None,
             nonce_hash: [7; 32],
             user_stamp: 1,
             born: 5,

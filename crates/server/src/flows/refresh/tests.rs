@@ -26,6 +26,7 @@ fn standing() -> Standing {
             acr: None,
             amr: Vec::new(),
             browser: None,
+            status_index: None,
             nonce_hash: [7; 32],
             user_stamp: 3,
             born: 5,

@@ -38,6 +38,7 @@ fn claims(roles: Vec<String>) -> AccessClaims {
         aud: Audience::One(API.to_owned()),
         exp: NOW.seconds() + 600,
         iat: NOW.seconds(),
+        nbf: None,
         jti: "j".to_owned(),
         client_id: "web".parse().unwrap(),
         scope: "read write".parse().unwrap(),
@@ -51,6 +52,7 @@ fn claims(roles: Vec<String>) -> AccessClaims {
         roles,
         username: None,
         email: None,
+        status: None,
     }
 }
 

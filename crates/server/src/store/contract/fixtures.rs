@@ -110,6 +110,7 @@ pub(crate) fn new_session(user: UserId, client: &Client, now: Timestamp) -> NewS
         acr: None,
         amr: vec!["pwd".to_owned()],
         sign_in: None,
+        status_positions: Vec::new(),
         nonce_hash: [5; 32],
         key_number: 1,
         idle_lifetime: IDLE,

@@ -240,7 +240,7 @@ pub(crate) async fn log_entries_expire(store: Arc<dyn Store>) {
     assert_eq!(world.store.position().await.unwrap(), 1);
 }
 
-fn query(standing: &Standing) -> LivenessQuery {
+pub(super) fn query(standing: &Standing) -> LivenessQuery {
     LivenessQuery {
         caller: None,
         session: Some((standing.session.id, standing.session.user_stamp)),
@@ -250,7 +250,7 @@ fn query(standing: &Standing) -> LivenessQuery {
     }
 }
 
-async fn live(store: &Arc<dyn Store>, query: &LivenessQuery) -> bool {
+pub(super) async fn live(store: &Arc<dyn Store>, query: &LivenessQuery) -> bool {
     store.liveness(query).await.unwrap().live
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::account::factor;
 use super::fixtures::*;
 use crate::store::{
-    EventFilter, FactorKind, KeyPurpose, KeyRecord, Profile, Reason, Recent, SessionFilter, SignIn, Store,
-    StoreError, TABLES, Target, UserChange,
+    EventFilter, FactorKind, KeyPurpose, KeyRecord, Profile, Reason, Recent, SessionFilter, SignIn,
+    StatusIndex, Store, StoreError, TABLES, Target, UserChange,
 };
 use crate::time::Timestamp;
 
@@ -140,6 +140,7 @@ async fn fill(store: &Arc<dyn Store>) -> World {
     new.agent = Some("Browser".to_owned());
     new.acr = Some("high".to_owned());
     new.remember = true;
+    new.status_positions = vec![77];
     let browser = world.browse(T0).await;
     let ticket = world.code(T0).await.hash;
     new.sign_in = Some(SignIn { ticket, browser: browser.session.id, ends_with_browser: true });
@@ -256,7 +257,8 @@ pub(crate) async fn a_backup_without_sign_ins_can_be_imported(store: Arc<dyn Sto
         let mut rows = export_all(&store, table.name, 1000).await;
         for row in &mut rows {
             let row = row.as_object_mut().unwrap();
-            row.retain(|name, _| !["browser", "profile"].contains(&name.as_str()));
+            let later = ["browser", "profile", "status_index", "status_list"];
+            row.retain(|name, _| !later.contains(&name.as_str()));
         }
         other.import(table.name, &rows).await.unwrap();
     }
@@ -264,7 +266,12 @@ pub(crate) async fn a_backup_without_sign_ins_can_be_imported(store: Arc<dyn Sto
     assert_eq!(user.profile, Profile::default());
     let sessions = other.sessions(&SessionFilter::default(), &all(), T0).await.unwrap();
     assert_eq!(sessions.len(), 2);
-    assert!(sessions.iter().all(|s| s.session.browser.is_none()));
+    assert!(sessions.iter().all(|s| s.session.browser.is_none() && s.session.status_index.is_none()));
+    // Status lists begin where they begin in a new store.
+    let mut new = new_session(world.user.id, &world.client, T0);
+    new.status_positions = vec![77];
+    let started = World { store: other, ..world }.start_as(&new).await;
+    assert_eq!(started.session.status_index, Some(StatusIndex::new(0, 77)));
 }
 
 /// The other store is as good as the first: a session is refreshed there, numbers go on.

@@ -11,7 +11,7 @@ use super::rows::{self, wide};
 use crate::store::tables::{Column, ColumnKind, Table};
 
 /// The columns of `session` that are in the table of that name; the others are in `session_head`.
-const COLD: [&str; 12] = [
+const COLD: [&str; 13] = [
     "id",
     "scope",
     "audience",
@@ -24,6 +24,7 @@ const COLD: [&str; 12] = [
     "acr",
     "amr",
     "browser",
+    "status_index",
 ];
 
 impl PostgresStore {
@@ -152,7 +153,7 @@ fn insert(table: &Table) -> Vec<String> {
             // The one row is there already.
             format!(
                 "{} ON CONFLICT (id) DO UPDATE SET position = excluded.position, cut = excluded.cut, \
-                 version = excluded.version",
+                 version = excluded.version, status_list = excluded.status_list",
                 insert_columns(table, "meta", all)
             ),
         ],

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use tokio_postgres::error::SqlState;
 
+use super::status;
 use crate::store::StoreError;
 
 /// How often a transaction that lost against another is begun again before the caller is told
@@ -66,6 +67,10 @@ pub(super) fn classify(error: &tokio_postgres::Error) -> Failure {
     let text = format!("PostgreSQL says {} ({})", db.message(), db.code().code());
     match db.code() {
         code if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED => {
+            Failure::Lost(text)
+        }
+        // Of two sessions that chose one place in a status list, the second chooses again.
+        code if *code == SqlState::UNIQUE_VIOLATION && db.constraint() == Some(status::UNIQUE) => {
             Failure::Lost(text)
         }
         code => match code.code() {

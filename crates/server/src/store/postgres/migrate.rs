@@ -9,7 +9,7 @@ use crate::store::migrations::{Applied, Migration, pending};
 use crate::store::{StoreError, StoreResult};
 
 /// Every migration, in order.
-pub(super) const MIGRATIONS: [Migration; 3] = [
+pub(super) const MIGRATIONS: [Migration; 4] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -24,6 +24,11 @@ pub(super) const MIGRATIONS: [Migration; 3] = [
         number: 3,
         name: "resources",
         sql: include_str!("../../../migrations/postgres/0003_resources.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "status_lists",
+        sql: include_str!("../../../migrations/postgres/0004_status_lists.sql"),
     },
 ];
 

@@ -24,6 +24,7 @@ mod revoke;
 mod rotate;
 mod rows;
 mod sessions;
+mod status;
 mod tickets;
 mod upkeep;
 mod users;
@@ -45,7 +46,7 @@ use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
     Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Reason, Receipt,
     RenewBrowserSession, Replay, Resource, RevocationEntry, RotateSession, SessionFilter, Standing, Started,
-    Store, StoreError, StoreResult, Target, Ticket, User, UserChange, UserFilter,
+    StatusBits, Store, StoreError, StoreResult, Target, Ticket, User, UserChange, UserFilter,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -206,6 +207,14 @@ impl Store for PostgresStore {
 
     async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>> {
         retrying(|| self.client_position_once(client, revision)).await
+    }
+
+    async fn has_status_list(&self, list: u64) -> StoreResult<bool> {
+        retrying(|| self.has_status_list_once(list)).await
+    }
+
+    async fn status_list(&self, list: u64, now: Timestamp) -> StoreResult<StatusBits> {
+        retrying(|| self.status_list_once(list, now)).await
     }
 
     async fn revoke(

@@ -12,7 +12,7 @@ use super::error::{Failure, broken};
 use crate::store::{
     BrowserSession, BrowserStanding, Client, Consent, Ended, Event, EventKind, Factor, FactorKind, Gates,
     KeyPurpose, KeyRecord, Lockstep, LogoutNotice, Profile, Reason, Recent, Resource, RevocationEntry,
-    Session, Standing, Target, Ticket, TicketKind, User, UserFacts,
+    Session, Standing, StatusIndex, Target, Ticket, TicketKind, User, UserFacts,
 };
 use crate::time::Timestamp;
 
@@ -23,7 +23,7 @@ macro_rules! standing_columns {
         "h.id, h.user_id, h.client_id, h.nonce_hash, h.user_stamp, h.born, h.generation, h.key_number, \
          h.retry_hash, h.rotated_at, h.idle_lifetime, h.idle_expires_at, h.expires_at, h.recent, h.replays, \
          h.lockstep_generation, h.lockstep_streak, h.ended_at, h.ended_reason, \
-         s.scope, s.audience, s.device, s.network, s.agent, s.remember, s.created_at, s.auth_time, s.acr, s.amr, s.browser, \
+         s.scope, s.audience, s.device, s.network, s.agent, s.remember, s.created_at, s.auth_time, s.acr, s.amr, s.browser, s.status_index, \
          coalesce(u.enabled, false) AS user_enabled, coalesce(u.stamp, 0) AS gate_stamp, \
          coalesce(u.username, '') AS username, u.email, u.tenant, coalesce(u.roles, '[]') AS roles, \
          coalesce(c.enabled, false) AS client_enabled, coalesce(c.revision, 0) AS client_revision, \
@@ -51,9 +51,19 @@ macro_rules! is_live {
             $now,
             " AND h.idle_expires_at > ",
             $now,
-            " AND coalesce(c.enabled AND u.enabled AND u.stamp = h.user_stamp AND c.cut <= h.born",
-            " AND coalesce(t.cut, 0) <= h.born AND m.cut <= h.born, false))"
+            " AND ",
+            $crate::store::postgres::rows::gates_open!(),
+            ")"
         )
+    };
+}
+
+/// The part of [`is_live!`] that is about others than the session: what its access tokens depend on
+/// besides its end.
+macro_rules! gates_open {
+    () => {
+        "coalesce(c.enabled AND u.enabled AND u.stamp = h.user_stamp AND c.cut <= h.born \
+         AND coalesce(t.cut, 0) <= h.born AND m.cut <= h.born, false)"
     };
 }
 
@@ -65,7 +75,7 @@ macro_rules! user_columns {
     };
 }
 
-pub(super) use {is_live, standing_columns, standing_tables, user_columns};
+pub(super) use {gates_open, is_live, standing_columns, standing_tables, user_columns};
 
 /// A session with its gates.
 pub(super) fn standing(row: &Row) -> Result<Standing, Failure> {
@@ -84,6 +94,7 @@ pub(super) fn standing(row: &Row) -> Result<Standing, Failure> {
         acr: get(row, "acr")?,
         amr: json(row, "amr")?,
         browser: get::<Option<Uuid>>(row, "browser")?.map(BrowserSessionId),
+        status_index: get::<Option<i64>>(row, "status_index")?.map(narrow).transpose()?.map(StatusIndex),
         nonce_hash: bytes(get(row, "nonce_hash")?)?,
         user_stamp: number(row, "user_stamp")?,
         born: number(row, "born")?,

@@ -6,7 +6,7 @@ use super::error::{Failure, broken};
 use super::lease::{Lease, Params};
 use super::revoke::end_session;
 use super::rows::{self, is_live, millis, standing_columns, standing_tables, to_json, wide};
-use super::{PostgresStore, browsers};
+use super::{PostgresStore, browsers, status};
 use crate::store::{
     NewSession, Page, Reason, Recent, Replay, SessionFilter, Standing, StartRefusal, Started,
 };
@@ -35,9 +35,9 @@ WITH gate AS (
     RETURNING id
 ), cold AS (
     INSERT INTO session (id, scope, audience, device, network, agent, remember, created_at, auth_time, acr, amr,
-                         browser)
+                         browser, status_index)
     SELECT id, $11::text, $12::text, $13::text, $14::text, $15::text, $16::boolean, $9::bigint, $17::bigint,
-           $18::text, $19::text, $20::uuid
+           $18::text, $19::text, $20::uuid, $21::bigint
     FROM head
 ), told AS (
     INSERT INTO event (at, kind, session_id, user_id, client_id, detail)
@@ -93,12 +93,13 @@ const REPLAY: &str = concat!(
 impl PostgresStore {
     pub(super) async fn start_session_once(&self, new: &NewSession) -> Result<Started, Failure> {
         let mut tx = Lease::take(&self.pool).await?;
+        let index = status::choose(&mut tx, &new.status_positions).await?;
         tx.begin();
         if tx.query_opt(LOCK_USER, &[&new.user.0]).await?.is_none() {
             tx.rollback().await?;
             return Ok(Started::Refused(StartRefusal::User));
         }
-        if let Some(refusal) = insert_session(&mut tx, new).await? {
+        if let Some(refusal) = insert_session(&mut tx, new, index).await? {
             tx.rollback().await?;
             return Ok(Started::Refused(refusal));
         }
@@ -184,7 +185,11 @@ impl PostgresStore {
     }
 }
 
-async fn insert_session(tx: &mut Lease, new: &NewSession) -> Result<Option<StartRefusal>, Failure> {
+async fn insert_session(
+    tx: &mut Lease,
+    new: &NewSession,
+    index: Option<i64>,
+) -> Result<Option<StartRefusal>, Failure> {
     let recent = Recent { at: new.now, context: new.context }.first_field();
     let params: Params<'_> = &[
         &new.user.0,
@@ -207,6 +212,7 @@ async fn insert_session(tx: &mut Lease, new: &NewSession) -> Result<Option<Start
         &new.acr,
         &to_json(&new.amr)?,
         &new.ends_with().map(|id| id.0),
+        &index,
     ];
     let row = tx.query_opt(START, params).await?.ok_or_else(|| broken("a locked user is gone"))?;
     Ok(if !rows::get(&row, "user_ok")? {

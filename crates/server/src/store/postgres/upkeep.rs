@@ -5,7 +5,7 @@ use super::error::Failure;
 use super::events::insert_event;
 use super::lease::Lease;
 use super::rows::number;
-use crate::store::{EventKind, LogoutNotice, Reason, Target};
+use crate::store::{EventKind, LogoutNotice, Reason, StatusIndex, Target};
 use crate::time::Timestamp;
 
 impl PostgresStore {
@@ -80,15 +80,18 @@ impl PostgresStore {
         keep_until: Timestamp,
     ) -> Result<(), Failure> {
         // The position leaps past every number that the store can have given between the backup
-        // and now: tokens that it signed then, and has forgotten, carry a lower one.
+        // and now: tokens that it signed then, and has forgotten, carry a lower one. So do status
+        // lists.
         const EPOCH: &str = "
             WITH next AS (
                 UPDATE meta SET position = greatest(position + 1, $1), cut = greatest(position + 1, $1),
-                                version = version + 1
+                                version = version + 1,
+                                status_list = ((coalesce(status_list, 0) >> 20) + 1) << 20
                 RETURNING position
             )
             INSERT INTO revocation (number, at, expires_at, kind, subject, stamp, reason)
             SELECT position, $1, $2, $3, $4, NULL, $5 FROM next";
+        const { assert!(StatusIndex::EPOCH_BITS == 20, "the statement shifts by as many") };
         let (target, reason) = (Target::Everything, Reason::Restored);
         let mut tx = Lease::take(&self.pool).await?;
         tx.begin();

@@ -25,7 +25,7 @@ const MAPPED_BYTES: i64 = 2 << 30;
 /// makes a commit cheaper.
 const LOG_FILE_BYTES: i64 = 512 << 20;
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -40,6 +40,11 @@ const MIGRATIONS: [Migration; 3] = [
         number: 3,
         name: "resources",
         sql: include_str!("../../../migrations/sqlite/0003_resources.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "status_lists",
+        sql: include_str!("../../../migrations/sqlite/0004_status_lists.sql"),
     },
 ];
 

@@ -20,6 +20,7 @@ mod resource;
 mod revocation;
 mod session;
 mod standing;
+mod status;
 mod ticket;
 mod user;
 mod worker;
@@ -43,7 +44,7 @@ use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
     Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Reason, Receipt,
     RenewBrowserSession, Replay, Resource, RevocationEntry, RotateSession, SessionFilter, Standing, Started,
-    Store, StoreError, StoreResult, Table, Target, Ticket, User, UserChange, UserFilter,
+    StatusBits, Store, StoreError, StoreResult, Table, Target, Ticket, User, UserChange, UserFilter,
 };
 use crate::time::Timestamp;
 
@@ -198,6 +199,14 @@ impl Store for SqliteStore {
 
     async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>> {
         self.read(|conn| liveness::client_position(conn, client, revision))
+    }
+
+    async fn has_status_list(&self, list: u64) -> StoreResult<bool> {
+        self.read(|conn| status::is_used(conn, list))
+    }
+
+    async fn status_list(&self, list: u64, now: Timestamp) -> StoreResult<StatusBits> {
+        self.walk(move |conn| status::bits(conn, list, now)).await
     }
 
     async fn revoke(

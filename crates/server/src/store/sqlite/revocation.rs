@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::convert::{Columns, collect, int};
 use super::count::{self, Before};
 use super::event::{self, Concerns};
-use super::{logout, standing};
+use super::{logout, standing, status};
 use crate::store::{EventKind, Reason, Receipt, RevocationEntry, StoreError, StoreResult, Target};
 use crate::time::Timestamp;
 
@@ -153,6 +153,7 @@ impl Change<'_> {
         self.conn
             .prepare_cached("UPDATE meta SET position = max(position, ?1 - 1) WHERE id = 1")?
             .execute(params![self.now.0])?;
+        status::begin_epoch(self.conn)?;
         let number = self.log(&Target::Everything, None, Reason::Restored, Concerns::default())?;
         self.cut_everything(number)
     }

@@ -7,10 +7,10 @@ use super::convert::{Columns, collect, int, json, millis};
 use super::event::{self, Concerns};
 use super::revocation::Change;
 use super::standing::{self, live_sessions_of_user};
-use super::{browser, ticket};
+use super::{browser, status, ticket};
 use crate::store::{
     EventKind, NewSession, Reason, Recent, Replay, RotateSession, Standing, StartRefusal, Started,
-    StoreError, StoreResult, Target,
+    StatusIndex, StoreError, StoreResult, Target,
 };
 use crate::time::Timestamp;
 
@@ -127,7 +127,8 @@ pub(super) fn start(conn: &Connection, new: &NewSession) -> StoreResult<Started>
         return Err(StoreError::Broken("a ticket that was good is not there".to_owned()));
     }
     let displaced = displace(conn, new)?;
-    insert(conn, new, user_stamp)?;
+    let index = status::choose(conn, &new.status_positions)?;
+    insert(conn, new, user_stamp, index)?;
     let concerns = Concerns::session(new.id, new.user, &new.client);
     event::add(conn, new.now, EventKind::Start, concerns, "the session began")?;
     let standing = standing::find(conn, new.id)?
@@ -181,7 +182,12 @@ fn displace(conn: &Connection, new: &NewSession) -> StoreResult<Vec<SessionId>> 
     Ok(oldest)
 }
 
-fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<()> {
+fn insert(
+    conn: &Connection,
+    new: &NewSession,
+    user_stamp: i64,
+    index: Option<StatusIndex>,
+) -> StoreResult<()> {
     let id = new.id.0.as_bytes();
     let expires_at = new.now.plus(new.absolute_lifetime);
     let idle_expires_at = new.now.plus(new.idle_lifetime).min(expires_at);
@@ -189,9 +195,10 @@ fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<(
         "INSERT INTO session (id, user_id, client_id, nonce_hash, user_stamp, born, generation,
                 key_number, rotated_at, idle_lifetime, idle_expires_at, expires_at, recent, replays,
                 lockstep_generation, lockstep_streak, scope, audience, device, network, agent,
-                remember, created_at, auth_time, acr, amr, browser)
+                remember, created_at, auth_time, acr, amr, browser, status_index)
          VALUES (?1, ?2, ?3, ?4, ?5, (SELECT position FROM meta WHERE id = 1), 1,
-                ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0, ?12, ?13, ?14, ?15, ?16, ?17, ?7, ?18, ?19, ?20, ?21)",
+                ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0, ?12, ?13, ?14, ?15, ?16, ?17, ?7, ?18, ?19, ?20, ?21,
+                ?22)",
     )?
     .execute(params![
         id,
@@ -214,7 +221,8 @@ fn insert(conn: &Connection, new: &NewSession, user_stamp: i64) -> StoreResult<(
         new.auth_time.0,
         new.acr,
         json(&new.amr)?,
-        new.ends_with().map(|id| *id.0.as_bytes())
+        new.ends_with().map(|id| *id.0.as_bytes()),
+        index.map(|index| int(index.0))
     ])?;
     Ok(())
 }

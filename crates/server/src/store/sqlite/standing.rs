@@ -8,13 +8,15 @@ use rusqlite::{Connection, params};
 
 use super::convert::{Columns, first};
 use super::query::Query;
-use crate::store::{Gates, Lockstep, Page, Recent, Session, SessionFilter, Standing, StoreResult, UserFacts};
+use crate::store::{
+    Gates, Lockstep, Page, Recent, Session, SessionFilter, Standing, StatusIndex, StoreResult, UserFacts,
+};
 use crate::time::Timestamp;
 
 /// The columns that [`standing`] reads, and where they come from.
 const SELECT: &str = "
 SELECT s.id, s.user_id, s.client_id, s.scope, s.audience, s.device, s.network, s.agent, s.remember,
-       s.created_at, s.auth_time, s.acr, s.amr, s.browser, s.nonce_hash, s.user_stamp, s.born, s.generation,
+       s.created_at, s.auth_time, s.acr, s.amr, s.browser, s.status_index, s.nonce_hash, s.user_stamp, s.born, s.generation,
        s.key_number, s.retry_hash, s.rotated_at, s.idle_lifetime, s.idle_expires_at, s.expires_at,
        s.recent, s.replays, s.lockstep_generation, s.lockstep_streak, s.ended_at, s.ended_reason,
        c.enabled, c.revision, u.enabled, u.stamp, max(coalesce(c.cut, 0), coalesce(t.cut, 0), m.cut),
@@ -91,6 +93,7 @@ fn standing(mut row: Columns<'_, '_>) -> StoreResult<Standing> {
         acr: row.take()?,
         amr: row.json()?,
         browser: row.browser_if_set()?,
+        status_index: row.number_if_set()?.map(StatusIndex),
         nonce_hash: row.take()?,
         user_stamp: row.number()?,
         born: row.number()?,

@@ -10,6 +10,7 @@ fn policy() -> Policy {
         sign_in: SignInPolicy::default(),
         issuer: "https://auth.example".to_owned(),
         signing_algorithm: Algorithm::ES256,
+        status_lists: false,
         lifetimes: KindLifetimes::default(),
         overlap: Duration::from_secs(10),
         lockstep_threshold: 3,

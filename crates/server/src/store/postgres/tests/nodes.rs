@@ -43,7 +43,7 @@ async fn nodes_that_start_at_once_all_come_up() {
     }
     let client = by_hand(&url).await;
     let row = client.query_one("SELECT count(*) FROM schema_migration", &[]).await.unwrap();
-    assert_eq!(row.get::<_, i64>(0), 3);
+    assert_eq!(row.get::<_, i64>(0), migrate::MIGRATIONS.len() as i64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,6 +177,32 @@ async fn the_limit_of_sessions_holds_over_two_nodes() {
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Started::Session { .. })));
     let live = SessionFilter { live: Some(true), ..SessionFilter::default() };
     assert_eq!(first.store.sessions(&live, &all(), at(20)).await.unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_fill_one_status_list_and_say_the_same_of_it() {
+    let (first, second) = two_nodes().await;
+    let started = join_all((0..24).map(|n| {
+        let node = if n % 2 == 0 { &first } else { &second };
+        // Each position is drawn twice, at once, on different nodes.
+        let positions = vec![n / 2, n / 2 + 100];
+        let new =
+            NewSession { status_positions: positions, ..new_session(node.user.id, &node.client, at(0)) };
+        async move { node.start_as(&new).await }
+    }))
+    .await;
+    let indexes: BTreeSet<_> = started.iter().map(|one| one.session.status_index.unwrap()).collect();
+    assert_eq!(indexes.len(), 24);
+    assert!(indexes.iter().all(|index| index.list() == 0));
+    for (n, one) in started.iter().enumerate().filter(|(n, _)| n % 3 == 0) {
+        let node = if n % 2 == 0 { &second } else { &first };
+        node.revoke(&Target::Session(one.session.id), Reason::Operator, at(1)).await;
+    }
+    let said = first.store.status_list(0, at(2)).await.unwrap();
+    assert_eq!(second.store.status_list(0, at(2)).await.unwrap(), said);
+    for (n, one) in started.iter().enumerate() {
+        assert_eq!(said.is_set(one.session.status_index.unwrap().position()), n % 3 == 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
