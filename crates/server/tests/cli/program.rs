@@ -136,7 +136,12 @@ impl Server {
 
     /// The same by another name of this machine.
     pub(crate) fn start_at(host: &str, place: &Place, arguments: &[&str]) -> Self {
-        let (public, management) = (free_port(), free_port());
+        Self::start_on(host, (free_port(), free_port()), place, arguments)
+    }
+
+    /// The same on a public and a management port of the caller's choice.
+    pub(crate) fn start_on(host: &str, ports: (u16, u16), place: &Place, arguments: &[&str]) -> Self {
+        let (public, management) = ports;
         let (listen, manage) = (format!("127.0.0.1:{public}"), format!("127.0.0.1:{management}"));
         let issuer = format!("http://{host}:{public}");
         let mut all = vec!["serve", "--listen", &listen, "--management-listen", &manage, "--issuer", &issuer];

@@ -14,15 +14,20 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/ask.rs"]
+mod ask;
 #[path = "../cli/program.rs"]
 #[expect(dead_code, reason = "here the program is only asked for a user and some clients")]
 mod program;
 
+mod guides;
 mod installed;
 mod stage;
 
 use installed::{node, python, rust};
 use stage::meet;
+
+use crate::guides::Guide;
 
 #[test]
 fn openid_client_signs_in_refreshes_revokes_and_signs_out() {
@@ -57,6 +62,16 @@ fn openidconnect_signs_in_refreshes_revokes_and_signs_out() {
 #[test]
 fn huskarl_signs_in_refreshes_revokes_and_signs_out() {
     meet(rust("huskarl"));
+}
+
+#[test]
+fn the_guide_for_node_refuses_what_it_must_and_hears_of_every_end() {
+    guides::followed(Guide::Node);
+}
+
+#[test]
+fn the_guide_for_python_refuses_what_it_must_and_hears_of_every_end() {
+    guides::followed(Guide::Python);
 }
 
 #[test]
