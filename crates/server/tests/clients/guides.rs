@@ -208,7 +208,7 @@ pub(crate) fn followed(guide: Guide) {
     api.refuses(&signed_in("ana", "other"), not_ours);
     let edited = good.replacen('.', ".AAAA", 1);
     let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{}.", good.split('.').nth(1).unwrap());
-    let deep = format!("{0}.{0}.{0}", "W1tb".repeat(1500));
+    let deep = format!("{0}.{0}.{0}", "W1tb".repeat(1200));
     for garbage in ["x", "a.b.c", "..", "oat_AQAA", &edited, &unsigned, &deep] {
         api.refuses(garbage, not_ours);
     }

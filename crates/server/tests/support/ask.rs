@@ -1,4 +1,4 @@
-//! One HTTP request, written by hand.
+//! One HTTP request, written by hand: of version 1.0, whose answer ends with the connection.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -26,7 +26,7 @@ pub(crate) fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)],
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nhost: api.example\r\nconnection: close\r\ncontent-length: {length}\r\n\
+        "{method} {path} HTTP/1.0\r\nhost: api.example\r\ncontent-length: {length}\r\n\
          {headers}\r\n{body}"
     )
     .unwrap();
