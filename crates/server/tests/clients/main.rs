@@ -22,6 +22,7 @@ mod program;
 
 mod guides;
 mod installed;
+mod pretender;
 mod stage;
 
 use installed::{node, python, rust};
@@ -70,8 +71,18 @@ fn the_guide_for_node_refuses_what_it_must_and_hears_of_every_end() {
 }
 
 #[test]
+fn the_guide_for_node_lets_nothing_pass_that_it_cannot_decide() {
+    pretender::endured(Guide::Node);
+}
+
+#[test]
 fn the_guide_for_python_refuses_what_it_must_and_hears_of_every_end() {
     guides::followed(Guide::Python);
+}
+
+#[test]
+fn the_guide_for_python_lets_nothing_pass_that_it_cannot_decide() {
+    pretender::endured(Guide::Python);
 }
 
 #[test]
