@@ -181,6 +181,15 @@ fn nginx_lets_good_tokens_pass_and_says_whose_they_are() {
     assert_eq!(revoked.status, 401);
     assert!(revoked.header("www-authenticate").contains("was revoked"), "{revoked:?}");
 
+    for bad in ["Basic eDp4", "Bearer"] {
+        let answer = nginx.ask("GET", "/api/x", &[("authorization", bad)], "");
+        assert_eq!((answer.status, answer.header("retry-after")), (400, ""), "{answer:?}");
+        assert!(answer.header("www-authenticate").contains("invalid_request"), "{answer:?}");
+    }
+    // nginx refuses two of them by itself.
+    let twice = [("authorization", bearer.as_str()); 2];
+    assert_eq!(nginx.ask("GET", "/api/x", &twice, "").status, 400);
+
     // The gateway's own location is not the client's to ask.
     assert_eq!(nginx.get("/_countersign", &token).status, 404);
     drop(server);

@@ -19,9 +19,12 @@ use crate::program::{Place, Server, free_port};
 
 /// The longest that anything here may take, a slow machine and a wait before a new connection included.
 const LIMIT: Duration = Duration::from_secs(60);
+/// In how much time the guides' APIs hear of an end: a second, and as much as a busy machine takes.
+const SOON: Duration = Duration::from_secs(5);
 /// What the guides' APIs are told to bear: not much more than the time between two heartbeats.
 const FEED_LIMIT: &str = "7";
 const API: &str = "https://api.example";
+const NOT_OURS: &str = "not an access token of this issuer for this API";
 
 /// A guide.
 #[derive(Debug, Clone, Copy)]
@@ -162,12 +165,7 @@ pub(crate) fn followed(guide: Guide) {
         place.run(&[&add[..], &["--signing-alg", algorithm]].concat()).assert_ok();
     }
     let reader = place.json(&["client", "add", "my-api", "--kind", "service", "--scope", "revocations"]);
-    let session = |user: &str, client: &str, scope: &str, acr: &str| {
-        let add = ["session", "add", "--user", user, "--client", client, "--scope", scope];
-        place.json(&[&add[..], &["--acr", acr]].concat())
-    };
-    let signed_in = |user: &str, client: &str| access(&session(user, client, "read", "aal1"));
-
+    let secret = text(&reader, "client_secret");
     let ports = (free_port(), free_port());
     let start = || Server::start_on("127.0.0.1", ports, &place, &[]);
     let server = start();
@@ -176,108 +174,118 @@ pub(crate) fn followed(guide: Guide) {
         ("ISSUER", issuer.as_str()),
         ("AUDIENCE", API),
         ("CLIENT_ID", "my-api"),
-        ("CLIENT_SECRET", reader["client_secret"].as_str().unwrap()),
+        ("CLIENT_SECRET", secret.as_str()),
         ("FEED_LIMIT", FEED_LIMIT),
     ];
     let api = Api::start(guide, &place, &environment);
 
-    // Tokens as they are, whatever they are signed with.
+    it_takes_tokens_as_they_are(&api, &place);
+    it_says_what_is_wrong(&api, &place);
+    let (good, ended) = it_hears_of_every_kind_of_end(&api, &place);
+
+    // Countersign goes away and comes back.
+    drop(server);
+    let bearer = format!("Bearer {good}");
+    until("the API can no longer decide", || api.ask("GET /profile", &[&bearer]).status == 503);
+    let undecided = api.ask("GET /profile", &[&format!("Bearer {ended}")]);
+    assert_eq!((undecided.status, undecided.header("retry-after")), (503, "1"), "{undecided:?}");
+    assert_eq!(undecided.header("www-authenticate"), "");
+    assert_eq!(api.ask("GET /profile", &[]).status, 401, "that can be said without Countersign");
+    let Crafted { expired, foreign, id_token } = Crafted::new(&place, &issuer, &good);
+    let server = start();
+    api.accepts(&good);
+    api.refuses(&ended, "was revoked");
+    api.refuses(&expired, "the access token expired");
+    api.refuses(&foreign, NOT_OURS);
+    api.refuses(&id_token, NOT_OURS);
+    // An API that was not there when it happened.
+    drop(api);
+    let api = Api::start(guide, &place, &environment);
+    api.refuses(&ended, "was revoked");
+    api.accepts(&good);
+
+    // The end of everything ends the reader's own token too, and it comes back with another.
+    place.run(&["revoke", "everything", "--yes"]).assert_ok();
+    api.hears_of_the_end_of(&good);
+    api.accepts(&signed_in(&place, "ana", "rs256"));
+    drop(server);
+}
+
+/// Whatever they are signed with.
+fn it_takes_tokens_as_they_are(api: &Api, place: &Place) {
     for (client, algorithm) in [("es256", "ES256"), ("eddsa", "EdDSA"), ("rs256", "RS256")] {
-        let token = signed_in("ana", client);
-        assert_eq!(part(&token, 0)["alg"], algorithm);
+        let token = signed_in(place, "ana", client);
+        assert_eq!(text(&part(&token, 0), "alg"), algorithm);
         let answer = api.decide("GET /profile", &token);
         assert_eq!(answer.status, 200, "{answer:?}");
         let told: Value = serde_json::from_str(&answer.body).unwrap();
-        assert_eq!((&told["sub"], &told["scope"]), (&part(&token, 1)["sub"], &"read".into()));
+        assert_eq!(text(&told, "sub"), text(&part(&token, 1), "sub"));
+        assert_eq!(text(&told, "scope"), "read");
     }
+}
 
-    // What is wrong with the request, or with the token.
-    let pair = session("ana", "es256", "read", "aal1");
-    let good = access(&pair);
+/// Of the request, of the token, and of what the token is good for.
+fn it_says_what_is_wrong(api: &Api, place: &Place) {
+    let pair = session(place, "ana", "es256", "read", "aal1");
+    let good = text(&pair, "access_token");
     let bearer = format!("Bearer {good}");
-    let none = api.ask("GET /profile", &[]);
-    assert_eq!((none.status, none.header("www-authenticate")), (401, "Bearer realm=\"api\""));
+    let in_the_url = format!("GET /profile?access_token={good}");
+    for route in ["GET /profile", &in_the_url] {
+        let none = api.ask(route, &[]);
+        assert_eq!((none.status, none.header("www-authenticate")), (401, "Bearer realm=\"api\""));
+    }
     for bad in [&["Basic eDp4"][..], &["Bearer"], &["Bearer a b"], &[&bearer, &bearer]] {
         refused(&api.ask("GET /profile", bad), 400, &["error=\"invalid_request\""]);
     }
-    let in_the_url = api.ask(&format!("GET /profile?access_token={good}"), &[]);
-    assert_eq!((in_the_url.status, in_the_url.header("www-authenticate")), (401, "Bearer realm=\"api\""));
     assert_eq!(api.ask("GET /elsewhere", &[&bearer]).status, 404);
-    api.refuses(pair["refresh_token"].as_str().unwrap(), "this is a refresh token");
-    let not_ours = "not an access token of this issuer for this API";
-    api.refuses(&signed_in("ana", "other"), not_ours);
+
+    api.refuses(&text(&pair, "refresh_token"), "this is a refresh token");
+    api.refuses(&signed_in(place, "ana", "other"), NOT_OURS);
     let edited = good.replacen('.', ".AAAA", 1);
     let unsigned = format!("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.{}.", good.split('.').nth(1).unwrap());
     let deep = format!("{0}.{0}.{0}", "W1tb".repeat(1200));
     for garbage in ["x", "a.b.c", "..", "oat_AQAA", &edited, &unsigned, &deep] {
-        api.refuses(garbage, not_ours);
+        api.refuses(garbage, NOT_OURS);
     }
 
-    // What a good token is not good for.
     let narrow = api.decide("POST /transfers", &good);
     refused(&narrow, 403, &["error=\"insufficient_scope\"", "scope=\"write\""]);
-    let weak = access(&session("ana", "es256", "write", "aal1"));
+    let transfer = |acr: &str| {
+        let pair = session(place, "ana", "es256", "write", acr);
+        api.decide("POST /transfers", &text(&pair, "access_token"))
+    };
     let parts = ["error=\"insufficient_user_authentication\"", "acr_values=\"aal2\""];
-    refused(&api.decide("POST /transfers", &weak), 401, &parts);
-    let strong = access(&session("ana", "es256", "write", "aal2"));
-    assert_eq!(api.decide("POST /transfers", &strong).status, 200);
+    refused(&transfer("aal1"), 401, &parts);
+    assert_eq!(transfer("aal2").status, 200);
+}
 
-    // Every kind of end, and what it does not end.
-    let bystander = signed_in("ana", "rs256");
-    let token = signed_in("ana", "es256");
-    api.accepts(&token);
-    place.run(&["revoke", "token", part(&token, 1)["jti"].as_str().unwrap()]).assert_ok();
-    api.hears_of_the_end_of(&token);
-    api.accepts(&good);
-    place.run(&["session", "revoke", pair["session_id"].as_str().unwrap()]).assert_ok();
-    let took = api.hears_of_the_end_of(&good);
-    assert!(took < Duration::from_secs(1), "it took the API {took:?} to hear of it");
-    let token = signed_in("bo", "es256");
-    api.accepts(&token);
-    place.run(&["user", "disable", "bo"]).assert_ok();
-    api.hears_of_the_end_of(&token);
+/// And what it does not end goes on. Gives a token that is good, and one that is over.
+fn it_hears_of_every_kind_of_end(api: &Api, place: &Place) -> (String, String) {
+    let bystander = signed_in(place, "ana", "rs256");
+    let pair = session(place, "ana", "es256", "read", "aal1");
+    let good = text(&pair, "access_token");
+    let end = |token: &str, command: &[&str]| {
+        api.accepts(token);
+        place.run(command).assert_ok();
+        api.hears_of_the_end_of(token)
+    };
+
+    let token = signed_in(place, "ana", "es256");
+    end(&token, &["revoke", "token", &text(&part(&token, 1), "jti")]);
+    let took = end(&good, &["session", "revoke", &text(&pair, "session_id")]);
+    assert!(took < SOON, "it took the API {took:?} to hear of it");
+    let token = signed_in(place, "bo", "es256");
+    end(&token, &["user", "disable", "bo"]);
+    // Whoever comes back comes with new tokens.
     place.run(&["user", "enable", "bo"]).assert_ok();
-    api.accepts(&signed_in("bo", "es256"));
+    api.accepts(&signed_in(place, "bo", "es256"));
     api.refuses(&token, "was revoked");
-    let token = signed_in("bo", "eddsa");
-    api.accepts(&token);
-    place.run(&["revoke", "client", "eddsa"]).assert_ok();
-    api.hears_of_the_end_of(&token);
-    api.accepts(&signed_in("bo", "eddsa"));
-    let token = signed_in("cy", "es256");
-    api.accepts(&token);
-    place.run(&["revoke", "tenant", "acme", "--yes"]).assert_ok();
-    api.hears_of_the_end_of(&token);
-    api.accepts(&signed_in("cy", "es256"));
+    end(&signed_in(place, "bo", "eddsa"), &["revoke", "client", "eddsa"]);
+    api.accepts(&signed_in(place, "bo", "eddsa"));
+    end(&signed_in(place, "cy", "es256"), &["revoke", "tenant", "acme", "--yes"]);
+    api.accepts(&signed_in(place, "cy", "es256"));
     api.accepts(&bystander);
-
-    // Countersign goes away and comes back.
-    drop(server);
-    until("the API can no longer decide", || {
-        api.ask("GET /profile", &[&format!("Bearer {bystander}")]).status == 503
-    });
-    let undecided = api.ask("GET /profile", &[&format!("Bearer {good}")]);
-    assert_eq!((undecided.status, undecided.header("retry-after")), (503, "1"), "{undecided:?}");
-    assert_eq!(undecided.header("www-authenticate"), "");
-    assert_eq!(api.ask("GET /profile", &[]).status, 401, "that can be said without Countersign");
-    let Crafted { expired, foreign, id_token } = Crafted::new(&place, &issuer, &bystander);
-    let server = start();
-    api.accepts(&bystander);
-    api.refuses(&good, "was revoked");
-    api.refuses(&expired, "the access token expired");
-    api.refuses(&foreign, not_ours);
-    api.refuses(&id_token, not_ours);
-    // One that was not there when it happened.
-    drop(api);
-    let api = Api::start(guide, &place, &environment);
-    api.refuses(&good, "was revoked");
-    api.accepts(&bystander);
-
-    // The end of everything ends the reader's own token too, and it comes back with another.
-    place.run(&["revoke", "everything", "--yes"]).assert_ok();
-    api.hears_of_the_end_of(&bystander);
-    api.accepts(&signed_in("ana", "rs256"));
-    drop(server);
+    (bystander, good)
 }
 
 /// Tokens that the server would not hand out, signed with its keys.
@@ -320,8 +328,18 @@ impl Crafted {
     }
 }
 
-fn access(pair: &Value) -> String {
-    pair["access_token"].as_str().unwrap().to_owned()
+fn session(place: &Place, user: &str, client: &str, scope: &str, acr: &str) -> Value {
+    let add = ["session", "add", "--user", user, "--client", client, "--scope", scope, "--acr", acr];
+    place.json(&add)
+}
+
+/// An access token with the scope `read`.
+fn signed_in(place: &Place, user: &str, client: &str) -> String {
+    text(&session(place, user, client, "read", "aal1"), "access_token")
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).unwrap().to_owned()
 }
 
 /// A token's header or claims.

@@ -6,6 +6,9 @@
 //! run: see `installed.rs`. What our pages look like in a browser is kept under
 //! `target/tmp/clients/screenshots`; `tests/pages` has the tests of the pages themselves.
 //!
+//! Beside them stand the APIs that receive the tokens: those of the guides for Node and Python, run
+//! as the guides have them.
+//!
 //! A version is raised by hand, and locked:
 //!
 //! - `node/package.json`, then `npm install --package-lock-only`;
@@ -25,10 +28,9 @@ mod installed;
 mod pretender;
 mod stage;
 
+use guides::Guide;
 use installed::{node, python, rust};
 use stage::meet;
-
-use crate::guides::Guide;
 
 #[test]
 fn openid_client_signs_in_refreshes_revokes_and_signs_out() {
