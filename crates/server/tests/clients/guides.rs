@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,7 @@ pub(crate) enum Guide {
 pub(crate) struct Api {
     child: Child,
     port: u16,
+    log: PathBuf,
 }
 
 impl Api {
@@ -77,7 +79,7 @@ impl Api {
             assert!(child.try_wait().unwrap().is_none(), "the guide's API ended: {}", log());
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        Self { child, port }
+        Self { child, port, log }
     }
 
     /// Asks once, with these values of the header `Authorization`.
@@ -123,7 +125,11 @@ impl Api {
 }
 
 impl Drop for Api {
+    #[expect(clippy::print_stderr, reason = "who looks at a failed test wants to know")]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("The guide's API said:\n{}", fs::read_to_string(&self.log).unwrap_or_default());
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -3,9 +3,9 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -35,21 +35,43 @@ struct Pretender {
 /// Somebody who reads the feed.
 struct Reader {
     after: u64,
-    stream: TcpStream,
+    line: Arc<Line>,
+}
+
+/// A connection to a reader. A busy machine takes its time between two steps of a test, so what is
+/// not meant as silence is broken by comments, which mean nothing.
+struct Line {
+    stream: Mutex<TcpStream>,
+    is_silent: AtomicBool,
+}
+
+impl Line {
+    /// Until the reader, or who sends to it, is gone.
+    fn keep(line: &Weak<Self>) {
+        while let Some(line) = line.upgrade() {
+            if !line.is_silent.load(Ordering::SeqCst) && line.send(&[": still here\n\n"]).is_err() {
+                return;
+            }
+            drop(line);
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    fn send(&self, chunks: &[&str]) -> std::io::Result<()> {
+        let mut stream = self.stream.lock().unwrap();
+        chunks.iter().try_for_each(|chunk| write!(stream, "{:x}\r\n{chunk}\r\n", chunk.len()))
+    }
 }
 
 impl Reader {
     /// Sends an event, in two halves.
-    fn send(&mut self, name: &str, data: &Value) {
+    fn send(&self, name: &str, data: &Value) {
         let event = format!("event: {name}\ndata: {data}\n\n");
         let (one, other) = event.split_at(event.len() / 2);
-        for half in [one, other] {
-            write!(self.stream, "{:x}\r\n{half}\r\n", half.len()).unwrap();
-            self.stream.flush().unwrap();
-        }
+        self.line.send(&[one, other]).unwrap();
     }
 
-    fn beat(&mut self, cursor: u64, age_ms: u64) {
+    fn beat(&self, cursor: u64, age_ms: u64) {
         self.send("heartbeat", &json!({"cursor": cursor, "age_ms": age_ms}));
     }
 }
@@ -126,7 +148,10 @@ impl Pretender {
                 assert_eq!(header("authorization"), format!("Bearer token-{newest}"));
                 let kind = "content-type: text/event-stream\r\ntransfer-encoding: chunked";
                 write!(stream, "HTTP/1.1 200 OK\r\n{kind}\r\n\r\n").unwrap();
-                let _ = readers.send(Reader { after, stream });
+                let line = Arc::new(Line { stream: Mutex::new(stream), is_silent: AtomicBool::new(false) });
+                let kept = Arc::downgrade(&line);
+                let _ = readers.send(Reader { after, line });
+                Line::keep(&kept);
                 return;
             }
         };
@@ -141,10 +166,10 @@ impl Pretender {
         json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "k1", "x": x}]})
     }
 
-    /// An access token of a session, that names this key.
-    fn token(&self, sid: &str, kid: &str) -> String {
+    /// A session's access token, which says that it is of this type and names this key.
+    fn token(&self, sid: &str, typ: &str, kid: &str) -> String {
         let now = SystemClock.now().seconds();
-        let header = json!({"alg": "EdDSA", "typ": "at+jwt", "kid": kid});
+        let header = json!({"alg": "EdDSA", "typ": typ, "kid": kid});
         let claims = json!({
             "iss": self.issuer, "sub": "ana", "aud": ["https://other.example", API], "exp": now + 600,
             "iat": now, "jti": format!("jti-{sid}"), "client_id": "app", "scope": "read", "rev": 4,
@@ -171,7 +196,7 @@ pub(crate) fn endured(guide: Guide) {
         ("AUDIENCE", API),
         ("CLIENT_ID", "my-api"),
         ("CLIENT_SECRET", SECRET),
-        ("FEED_LIMIT", "50"),
+        ("FEED_LIMIT", "500"),
     ];
     let api = Api::start(guide, &place, &environment);
     let connected = |after: u64| {
@@ -180,11 +205,10 @@ pub(crate) fn endured(guide: Guide) {
         reader
     };
     let status = |token: &str| api.ask("GET /profile", &[&format!("Bearer {token}")]).status;
-    let (first, second, third) =
-        (pretender.token("s1", "k1"), pretender.token("s2", "k1"), pretender.token("s3", "k1"));
+    let [first, second, third] = ["s1", "s2", "s3"].map(|sid| pretender.token(sid, "at+jwt", "k1"));
 
     // Before it knows what was revoked it lets nothing pass, and asks for no keys.
-    let mut reader = connected(0);
+    let reader = connected(0);
     assert_eq!(status(&first), 503);
     let later = SystemClock.now().seconds() + 600;
     let entries = json!([
@@ -210,23 +234,26 @@ pub(crate) fn endured(guide: Guide) {
     pretender.has_keys.store(true, Ordering::SeqCst);
     api.accepts(&second);
     api.refuses(&first, "was revoked");
+    for other in ["JWT", "logout+jwt", ""] {
+        api.refuses(&pretender.token("s2", other, "k1"), "not an access token");
+    }
     // A key that is not there is asked for once in a while, however often it is named.
     let before = pretender.asked_for_keys.load(Ordering::SeqCst);
     for _ in 0..20 {
-        api.refuses(&pretender.token("s2", "k2"), "not an access token");
+        api.refuses(&pretender.token("s2", "at+jwt", "k2"), "not an access token");
     }
     assert!(pretender.asked_for_keys.load(Ordering::SeqCst) <= before + 1);
 
     // The server itself is behind, and says so.
-    reader.beat(5, 60_000);
+    reader.beat(5, 600_000);
     until("the API stops deciding", || status(&second) == 503);
     reader.beat(5, 1_000);
     api.accepts(&second);
     // Up to date at another cursor than ours is not up to date. Once it asks again, it has read that.
-    reader.beat(5, 60_000);
+    reader.beat(5, 600_000);
     reader.beat(9, 0);
     reader.send("over", &json!({"reason": "enough"}));
-    let mut reader = connected(5);
+    let reader = connected(5);
     assert_eq!(status(&second), 503);
     reader.beat(5, 0);
     api.accepts(&second);
@@ -234,7 +261,7 @@ pub(crate) fn endured(guide: Guide) {
     // A gap: what comes after it is not taken in.
     let ended = json!([{"n": 8, "exp": later, "kind": "session", "sid": "s2"}]);
     reader.send("revocations", &piece(7, 8, &ended));
-    let mut reader = connected(5);
+    let reader = connected(5);
     reader.beat(5, 0);
     api.accepts(&second);
     // What comes twice changes nothing; an entry is forgotten once its tokens have expired.
@@ -250,9 +277,9 @@ pub(crate) fn endured(guide: Guide) {
     api.refuses(&second, "was revoked");
 
     // Silence: the connection is given up, though nobody closed it.
-    let silent = reader;
-    let mut reader = connected(8);
-    drop(silent);
+    reader.line.is_silent.store(true, Ordering::SeqCst);
+    let _silent = reader;
+    let reader = connected(8);
     // A backup was restored: what was known is of another log.
     reader.send("reset", &json!({}));
     reader
