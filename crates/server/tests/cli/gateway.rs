@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::ask::{Answer, ask};
 use crate::program::{Place, Server, free_port};
 
 const GUIDE: &str = include_str!("../../../../docs/gateways.md");
@@ -54,20 +55,7 @@ impl Nginx {
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: api.example\r\nconnection: close\r\ncontent-length: {length}\r\n\
-             {headers}\r\n{body}"
-        )
-        .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_owned(), body: body.to_owned() }
+        ask(self.port, method, path, headers, body)
     }
 
     fn get(&self, path: &str, token: &str) -> Answer {
@@ -79,20 +67,6 @@ impl Drop for Nginx {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
     }
 }
 
@@ -206,6 +180,15 @@ fn nginx_lets_good_tokens_pass_and_says_whose_they_are() {
     let revoked = nginx.get("/api/x", &token);
     assert_eq!(revoked.status, 401);
     assert!(revoked.header("www-authenticate").contains("was revoked"), "{revoked:?}");
+
+    for bad in ["Basic eDp4", "Bearer"] {
+        let answer = nginx.ask("GET", "/api/x", &[("authorization", bad)], "");
+        assert_eq!((answer.status, answer.header("retry-after")), (400, ""), "{answer:?}");
+        assert!(answer.header("www-authenticate").contains("invalid_request"), "{answer:?}");
+    }
+    // nginx refuses two of them by itself.
+    let twice = [("authorization", bearer.as_str()); 2];
+    assert_eq!(nginx.ask("GET", "/api/x", &twice, "").status, 400);
 
     // The gateway's own location is not the client's to ask.
     assert_eq!(nginx.get("/_countersign", &token).status, 404);

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/ask.rs"]
+mod ask;
 #[path = "../support/cluster.rs"]
 #[expect(dead_code, reason = "these tests only use the database")]
 mod cluster;

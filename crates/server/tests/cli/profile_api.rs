@@ -179,7 +179,7 @@ async fn an_issuer_that_is_away_is_noticed_and_nothing_is_missed() {
     let [_, sealed, _] = stage.pair("ana", "sealed");
     assert_eq!(stage.get("/api/profile", &access).await.status, StatusCode::OK);
     let server = stage.server.take().unwrap();
-    let address = server.address();
+    let ports = server.ports();
     drop(server);
     // Opaque tokens cannot be told any more, and soon neither can others: never a 401.
     let undecided = stage.until_answered(StatusCode::SERVICE_UNAVAILABLE, "/api/profile", &sealed).await;
@@ -188,7 +188,7 @@ async fn an_issuer_that_is_away_is_noticed_and_nothing_is_missed() {
     assert!(undecided.retry_after && undecided.challenge.is_empty(), "{undecided:?}");
     // Revoked while nobody could be told.
     stage.place.run(&["session", "revoke", &sid]).assert_ok();
-    stage.server = Some(Server::start_again(&stage.place, address, &[]));
+    stage.server = Some(Server::start_on("127.0.0.1", ports, &stage.place, &[]));
     stage.until_answered(StatusCode::OK, "/api/profile", &other).await;
     assert_eq!(stage.get("/api/profile", &access).await.status, StatusCode::UNAUTHORIZED);
     stage.until_answered(StatusCode::OK, "/api/profile", &sealed).await;

@@ -116,15 +116,6 @@ pub(crate) struct Server {
     out: Option<BufReader<ChildStdout>>,
     pub(crate) public: String,
     pub(crate) management: String,
-    address: Address,
-}
-
-/// Where a server is.
-#[derive(Debug, Clone)]
-pub(crate) struct Address {
-    host: String,
-    public: u16,
-    management: u16,
 }
 
 impl Server {
@@ -138,6 +129,12 @@ impl Server {
         printed
     }
 
+    /// Its public and its management port, for one that takes its place.
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        let port = |url: &str| url.rsplit_once(':').unwrap().1.parse().unwrap();
+        (port(&self.public), port(&self.management))
+    }
+
     /// Starts one in a place and waits until it says that it is ready.
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
         Self::start_at("127.0.0.1", place, arguments)
@@ -145,21 +142,12 @@ impl Server {
 
     /// The same by another name of this machine.
     pub(crate) fn start_at(host: &str, place: &Place, arguments: &[&str]) -> Self {
-        Self::start_again(
-            place,
-            Address { host: host.to_owned(), public: free_port(), management: free_port() },
-            arguments,
-        )
+        Self::start_on(host, (free_port(), free_port()), place, arguments)
     }
 
-    /// Where it is, for one that takes its place.
-    pub(crate) fn address(&self) -> Address {
-        self.address.clone()
-    }
-
-    /// Starts one where another was.
-    pub(crate) fn start_again(place: &Place, address: Address, arguments: &[&str]) -> Self {
-        let Address { host, public, management } = &address;
+    /// The same on a public and a management port of the caller's choice.
+    pub(crate) fn start_on(host: &str, ports: (u16, u16), place: &Place, arguments: &[&str]) -> Self {
+        let (public, management) = ports;
         let (listen, manage) = (format!("127.0.0.1:{public}"), format!("127.0.0.1:{management}"));
         let issuer = format!("http://{host}:{public}");
         let mut all = vec!["serve", "--listen", &listen, "--management-listen", &manage, "--issuer", &issuer];
@@ -178,7 +166,7 @@ impl Server {
         let mut kept = std::fs::File::create(place.path("server.log")).unwrap();
         std::thread::spawn(move || std::io::copy(&mut log, &mut kept));
         let out = child.stdout.take().map(BufReader::new);
-        Self { child, out, public: issuer, management: format!("http://{manage}"), address }
+        Self { child, out, public: issuer, management: format!("http://{manage}") }
     }
 }
 

@@ -6,6 +6,9 @@
 //! run: see `installed.rs`. What our pages look like in a browser is kept under
 //! `target/tmp/clients/screenshots`; `tests/pages` has the tests of the pages themselves.
 //!
+//! Beside them stand the APIs that receive the tokens: those of the guides for Node and Python, run
+//! as the guides have them.
+//!
 //! A version is raised by hand, and locked:
 //!
 //! - `node/package.json`, then `npm install --package-lock-only`;
@@ -14,14 +17,19 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/ask.rs"]
+mod ask;
 #[path = "../cli/program.rs"]
 #[expect(dead_code, reason = "here the program is only asked for a user and some clients")]
 mod program;
 
 mod encrypted;
+mod guides;
 mod installed;
+mod pretender;
 mod stage;
 
+use guides::Guide;
 use installed::{node, python, rust};
 use stage::meet;
 
@@ -58,6 +66,26 @@ fn openidconnect_signs_in_refreshes_revokes_and_signs_out() {
 #[test]
 fn huskarl_signs_in_refreshes_revokes_and_signs_out() {
     meet(rust("huskarl"));
+}
+
+#[test]
+fn the_guide_for_node_refuses_what_it_must_and_hears_of_every_end() {
+    guides::followed(Guide::Node);
+}
+
+#[test]
+fn the_guide_for_node_lets_nothing_pass_that_it_cannot_decide() {
+    pretender::endured(Guide::Node);
+}
+
+#[test]
+fn the_guide_for_python_refuses_what_it_must_and_hears_of_every_end() {
+    guides::followed(Guide::Python);
+}
+
+#[test]
+fn the_guide_for_python_lets_nothing_pass_that_it_cannot_decide() {
+    pretender::endured(Guide::Python);
 }
 
 #[test]
