@@ -1,6 +1,6 @@
 //! The real binary from outside, in directories and on ports of its own.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../support/ask.rs"]
 mod ask;

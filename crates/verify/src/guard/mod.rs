@@ -4,7 +4,8 @@
 mod builder;
 #[cfg(any(feature = "feed", feature = "introspect"))]
 mod credentials;
-#[cfg(all(test, feature = "feed", feature = "introspect"))]
+#[cfg(test)]
+#[cfg(all(feature = "feed", feature = "introspect"))]
 mod tests;
 
 use std::sync::Arc;
