@@ -1,7 +1,7 @@
 //! Backups: one text file of JSON lines that either engine can write and either can read.
 //!
 //! ```text
-//! {"format":"countersign-backup","version":1,"created_at":"…","engine":"…","schema":2}
+//! {"format":"countersign-backup","version":1,"created_at":"…","engine":"…","schema":3}
 //! {"table":"session","row":{…}}
 //! …
 //! {"trailer":{"rows":{"session":1,…},"sha256":"…"}}
@@ -39,16 +39,17 @@ pub const FORMAT: &str = "countersign-backup";
 /// The version of the form of the lines.
 pub const VERSION: u32 = 1;
 /// The newest migration that the rows are of.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 /// Rows that are read or written at once.
 const PAGE: u32 = 1_000;
 /// Longest line, in bytes.
 const MAX_LINE: usize = 8 * 1024 * 1024;
 
 /// The tables in the order of a backup: see the module's text.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "session",
     "browser_session",
+    "place",
     "factor",
     "consent",
     "event",

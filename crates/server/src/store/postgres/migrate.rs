@@ -9,7 +9,7 @@ use crate::store::migrations::{Applied, Migration, pending};
 use crate::store::{StoreError, StoreResult};
 
 /// Every migration, in order.
-pub(super) const MIGRATIONS: [Migration; 2] = [
+pub(super) const MIGRATIONS: [Migration; 3] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -19,6 +19,11 @@ pub(super) const MIGRATIONS: [Migration; 2] = [
         number: 2,
         name: "sign_in",
         sql: include_str!("../../../migrations/postgres/0002_sign_in.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "places",
+        sql: include_str!("../../../migrations/postgres/0003_places.sql"),
     },
 ];
 

@@ -43,7 +43,7 @@ async fn nodes_that_start_at_once_all_come_up() {
     }
     let client = by_hand(&url).await;
     let row = client.query_one("SELECT count(*) FROM schema_migration", &[]).await.unwrap();
-    assert_eq!(row.get::<_, i64>(0), 2);
+    assert_eq!(row.get::<_, i64>(0), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
