@@ -41,6 +41,14 @@ pub(super) async fn of_sign_in(app: &App, user: UserId, origin: &Origin) -> Flow
     Ok(NewPlace { device, asks })
 }
 
+/// Whether a person has signed in from there before.
+///
+/// # Errors
+/// The store's silence.
+pub(super) async fn is_known(app: &App, user: UserId, origin: &Origin) -> FlowResult<bool> {
+    Ok(find(&app.store.places(user).await?, origin).is_some())
+}
+
 /// An attempt to sign in to an account, as it is counted. `account` is the canonical name, or what
 /// stands for one of its parts.
 ///

@@ -99,7 +99,7 @@ pub(super) async fn finish(
     origin: &Origin,
     now: Timestamp,
 ) -> FlowResult<Outcome> {
-    let is_new_device = places::of_sign_in(app, authentication.user.id, origin).await?.asks;
+    let is_new_device = !places::is_known(app, authentication.user.id, origin).await?;
     match browser::sign_in(app, authentication, before, origin, now).await {
         Ok((secret, standing)) => {
             record(app, &authentication.user, is_new_device, origin, now).await;

@@ -113,10 +113,10 @@ on_both!(case_53_nobody_is_locked_out_by_others, |server| {
 
 on_both!(case_53_whoever_has_signed_in_from_home_can_from_there_after_a_restart_too, |server| {
     server.shop().await;
-    let probe = Probe::new(&server).await.inert(&server).await;
     assert_eq!(attempt(&server, network(200), "alice", PASSWORD).await.status, 303, "at home");
     server.advance(Duration::from_secs(30 * 86_400));
     let server = server.restarted().await;
+    let probe = Probe::new(&server).await.inert(&server).await;
     for name in ["alice", "nobody"] {
         for number in 1..=7 {
             let tries = if number == 7 { 2 } else { 5 };
