@@ -1,5 +1,8 @@
 //! Where people have signed in from. Guessing elsewhere does not keep them out of there, and a
 //! sign-in from another place is shown to them until they say that it was theirs.
+//!
+//! Known by the store and not by a cookie: a cookie would follow whoever travels, but it goes with
+//! the browser's other cookies, and who steals one could guess from everywhere.
 
 use countersign_wire::{BrowserSessionId, UserId};
 

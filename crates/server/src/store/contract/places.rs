@@ -40,7 +40,7 @@ pub(crate) async fn a_place_is_noted_with_its_browser_session(store: Arc<dyn Sto
         browser: first,
         is_new: false,
     };
-    assert_eq!(places(&world).await, [home.clone()]);
+    assert_eq!(places(&world).await, std::slice::from_ref(&home));
     let second = sign_in(&world, "home", "phone", true, at(2)).await;
     let third = sign_in(&world, "inn", "laptop", true, at(3)).await;
     let ids: Vec<_> = places(&world).await.into_iter().map(|place| (place.id, place.is_new)).collect();
