@@ -42,6 +42,20 @@ const writeCredential = (credential) => {
   });
 };
 
+// Whether to be remembered is asked in the form for the password, and goes along with this one too.
+const takeRemember = (form) => {
+  const box = document.querySelector("input[type=checkbox][name=remember]");
+  let field = form.elements.namedItem("remember");
+  if (!box || form.dataset.passkey !== "get") return;
+  if (!field) {
+    field = document.createElement("input");
+    field.type = "hidden";
+    field.name = "remember";
+    form.append(field);
+  }
+  field.value = box.checked ? "1" : "";
+};
+
 // One ceremony at a time: the button ends the one that waits in the username field.
 let waiting = null;
 
@@ -54,6 +68,7 @@ const run = async (form, mediation) => {
   const create = form.dataset.passkey === "create";
   const credential = await (create ? navigator.credentials.create(request) : navigator.credentials.get(request));
   form.elements.namedItem("credential").value = writeCredential(credential);
+  takeRemember(form);
   HTMLFormElement.prototype.submit.call(form);
 };
 

@@ -46,9 +46,10 @@ const PAGE: u32 = 1_000;
 const MAX_LINE: usize = 8 * 1024 * 1024;
 
 /// The tables in the order of a backup: see the module's text.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "session",
     "browser_session",
+    "place",
     "factor",
     "consent",
     "event",

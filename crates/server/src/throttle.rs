@@ -5,15 +5,15 @@
 //! one password tried at many accounts. For *an account* over all networks from which nobody has
 //! signed in to it before: against a guesser who has many networks. Networks that are known to
 //! the account are not slowed down by that, so no stranger can keep a person out of where they
-//! have been before.
+//! have been before. Which those are is remembered in the store: a start forgets none, and every node
+//! knows the same.
 //!
 //! An attempt counts from when it is admitted, not from when it has failed: a thousand at once
 //! are no more than one after the other.
 //!
 //! The counters live in this process. With several nodes a guesser has that many times the
-//! attempts, which the numbers allow for; and after a start every network is unknown until
-//! somebody signs in from it. Nothing else depends on them: what is used once (a code, a ticket)
-//! is used once by the store.
+//! attempts, and after a start begins anew, which the numbers allow for. Nothing else depends on
+//! them: what is used once (a code, a ticket) is used once by the store.
 
 mod table;
 
@@ -42,8 +42,6 @@ const NETWORK: Rate = Rate { burst: 100, every: Duration::from_secs(6) };
 /// Failures of an account over all networks unknown to it: some, and then one in five minutes. A
 /// year of that finds a six-digit code, of which three are good at any time, with a chance of 1/4.
 const ACCOUNT: Rate = Rate { burst: 30, every: Duration::from_secs(5 * 60) };
-/// Most networks that are known of an account; the one that was longest not used makes room.
-const MOST_NETWORKS: usize = 8;
 /// Most entries of each kind. An entry is less than 200 bytes, so that all are less than 40 MiB.
 const MOST_ENTRIES: usize = 50_000;
 
@@ -61,7 +59,17 @@ struct Counters {
     pairs: Table<Pair>,
     networks: Table<Debt>,
     accounts: Table<Debt>,
-    known: Table<Known>,
+}
+
+/// An attempt to sign in.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// To which account, by its canonical name and whether there is one or not.
+    pub account: &'a str,
+    /// From which network.
+    pub network: &'a str,
+    /// Whether somebody has signed in to the account from there before.
+    pub at_home: bool,
 }
 
 impl Default for Throttle {
@@ -72,29 +80,24 @@ impl Default for Throttle {
 
 impl Throttle {
     fn with_room_for(most: usize) -> Self {
-        let counters = Counters {
-            pairs: Table::new(most),
-            networks: Table::new(most),
-            accounts: Table::new(most),
-            known: Table::new(most),
-        };
+        let counters =
+            Counters { pairs: Table::new(most), networks: Table::new(most), accounts: Table::new(most) };
         Self { hasher: RandomState::new(), counters: Mutex::new(counters) }
     }
 
-    /// Admits an attempt to sign in to an account, by its canonical name and whether there is one
-    /// or not, from a network. To be followed by [`Self::failed`] or [`Self::succeeded`]; if it is
-    /// followed by neither, the attempt is forgotten after a few seconds.
+    /// Admits an attempt. To be followed by [`Self::failed`] or [`Self::succeeded`]; if it is followed
+    /// by neither, the attempt is forgotten after a few seconds.
     ///
     /// # Errors
     /// How long to wait: then the attempt is not looked at, and does not count.
-    pub fn check(&self, account: &str, network: &str, now: Timestamp) -> Result<(), RetryAfter> {
-        let keys = self.keys(account, network);
+    pub fn check(&self, attempt: &Attempt<'_>, now: Timestamp) -> Result<(), RetryAfter> {
+        let keys = self.keys(attempt.account, attempt.network);
         let mut counters = self.lock();
         let mut wait = counters.pairs.get(keys.pair).map_or(Duration::ZERO, |pair| pair.wait(now));
         if let Some(debt) = counters.networks.get(keys.network) {
             wait = wait.max(debt.wait(NETWORK, now));
         }
-        if !counters.knows(&keys)
+        if !attempt.at_home
             && let Some(debt) = counters.accounts.get(keys.account)
         {
             wait = wait.max(debt.wait(ACCOUNT, now));
@@ -107,23 +110,20 @@ impl Throttle {
     }
 
     /// Counts a failure of an attempt that was admitted.
-    pub fn failed(&self, account: &str, network: &str, now: Timestamp) {
-        let keys = self.keys(account, network);
+    pub fn failed(&self, attempt: &Attempt<'_>, now: Timestamp) {
+        let keys = self.keys(attempt.account, attempt.network);
         let mut counters = self.lock();
         counters.pairs.entry(keys.pair, now).fail(now);
         counters.networks.entry(keys.network, now).add(NETWORK, now);
-        if !counters.knows(&keys) {
+        if !attempt.at_home {
             counters.accounts.entry(keys.account, now).add(ACCOUNT, now);
         }
     }
 
-    /// Forgives the failures of the account from this network, and remembers the network as the
-    /// account's own.
-    pub fn succeeded(&self, account: &str, network: &str, now: Timestamp) {
+    /// Forgives the failures of an account from a network.
+    pub fn succeeded(&self, account: &str, network: &str) {
         let keys = self.keys(account, network);
-        let mut counters = self.lock();
-        counters.pairs.remove(keys.pair);
-        counters.known.entry(keys.account, now).add(keys.network);
+        self.lock().pairs.remove(keys.pair);
     }
 
     /// Names of any length as numbers: what is kept has one size. The hash is keyed anew in each
@@ -145,12 +145,6 @@ struct Keys {
     pair: u64,
     account: u64,
     network: u64,
-}
-
-impl Counters {
-    fn knows(&self, keys: &Keys) -> bool {
-        self.known.get(keys.account).is_some_and(|known| known.0.contains(&keys.network))
-    }
 }
 
 /// Slows down who does what has no account: guessing at a device's user code (RFC 8628 section 5.1),
@@ -182,24 +176,14 @@ impl Limiter {
         Self { rate: Rate { burst, every }, hasher: RandomState::new(), debts }
     }
 
-    /// Whether an attempt may be looked at. The key has a network in it: with a client alone as
+    /// Counts an attempt of which there may be only so many, before anything comes of it: a thousand at
+    /// once are no more than one after the other. The key has a network in it: with a client alone as
     /// the key, any stranger could keep its owner out.
-    ///
-    /// # Errors
-    /// How long to wait.
-    pub fn check(&self, key: &str, now: Timestamp) -> Result<(), RetryAfter> {
-        let debts = self.debts.lock().unwrap_or_else(PoisonError::into_inner);
-        let debt = debts.get(self.hasher.hash_one(key));
-        let wait = debt.map_or(Duration::ZERO, |debt| debt.wait(self.rate, now));
-        if wait.is_zero() { Ok(()) } else { Err(RetryAfter(wait)) }
-    }
-
-    /// Counts an attempt of which there may be only so many, whatever comes of it.
     ///
     /// # Errors
     /// How long to wait: then it does not count.
     pub fn admit(&self, key: &str, now: Timestamp) -> Result<(), RetryAfter> {
-        let mut debts = self.debts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut debts = self.lock();
         let debt = debts.entry(self.hasher.hash_one(key), now);
         let wait = debt.wait(self.rate, now);
         if !wait.is_zero() {
@@ -209,11 +193,14 @@ impl Limiter {
         Ok(())
     }
 
-    /// Counts a failure. Those of attempts that were looked at together are all counted, and are
-    /// waited for afterwards.
-    pub fn failed(&self, key: &str, now: Timestamp) {
-        let mut debts = self.debts.lock().unwrap_or_else(PoisonError::into_inner);
-        debts.entry(self.hasher.hash_one(key), now).add(self.rate, now);
+    /// Takes an attempt back that was admitted and was no guess.
+    pub fn forgive(&self, key: &str, now: Timestamp) {
+        let mut debts = self.lock();
+        debts.entry(self.hasher.hash_one(key), now).take_back(self.rate);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table<Debt>> {
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -241,6 +228,10 @@ impl Debt {
     fn add(&mut self, rate: Rate, now: Timestamp) {
         let most = rate.every.saturating_mul(rate.burst.saturating_sub(1)).saturating_add(LONGEST_WAIT);
         self.forgiven_at = self.forgiven_at.max(now).plus(rate.every).min(now.plus(most));
+    }
+
+    fn take_back(&mut self, rate: Rate) {
+        self.forgiven_at = self.forgiven_at.minus(rate.every);
     }
 }
 
@@ -298,26 +289,6 @@ impl Pair {
 impl Entry for Pair {
     fn is_spent(&self, now: Timestamp) -> bool {
         self.failures_at(now) == 0 && self.under_way_at(now) == 0
-    }
-}
-
-/// Networks from which an account's own person has signed in, the latest last.
-#[derive(Debug, Clone, Default)]
-struct Known(Vec<u64>);
-
-impl Known {
-    fn add(&mut self, network: u64) {
-        self.0.retain(|known| *known != network);
-        if self.0.len() >= MOST_NETWORKS {
-            self.0.remove(0);
-        }
-        self.0.push(network);
-    }
-}
-
-impl Entry for Known {
-    fn is_spent(&self, _now: Timestamp) -> bool {
-        false
     }
 }
 

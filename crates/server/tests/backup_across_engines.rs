@@ -14,8 +14,8 @@ use countersign::store::postgres::PostgresStore;
 use countersign::store::sqlite::SqliteStore;
 use countersign::store::{
     Client, ClientKind, ClientSettings, Context, Factor, FactorKind, KeyPurpose, KeyRecord, LifetimeSettings,
-    NewBrowserSession, NewSession, Page, Profile, Reason, Resource, RotateSession, Rotation, Session,
-    SessionFilter, SignInSettings, Started, Store, TABLES, Target, TokenFormat, User, UserChange,
+    NewBrowserSession, NewPlace, NewSession, Page, Profile, Reason, Resource, RotateSession, Rotation,
+    Session, SessionFilter, SignInSettings, Started, Store, TABLES, Target, TokenFormat, User, UserChange,
 };
 use countersign::time::Timestamp;
 use countersign_wire::{BrowserSessionId, EncryptionJwk, SessionId, UserId};
@@ -135,6 +135,7 @@ async fn fill(store: &Arc<dyn Store>) -> Session {
         absolute_lifetime: Duration::from_secs(7200),
         network: None,
         agent: Some("“Browser”".to_owned()),
+        place: NewPlace { device: "“Browser”".to_owned(), asks: true },
         now: T0,
     };
     assert!(store.start_browser_session(&browser).await.unwrap().is_some());

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 pub use countersign_wire::{ACR_ONE_FACTOR, ACR_TWO_FACTORS, ACR_VALUES};
 use countersign_wire::{BrowserSecret, BrowserSessionId};
 
-use super::{FlowResult, Origin, Refusal, access, revocation, tickets};
+use super::{FlowResult, Origin, Refusal, access, places, revocation, tickets};
 use crate::app::App;
 pub use crate::store::BrowserStanding;
 use crate::store::{NewBrowserSession, OwnChange, Reason, RenewBrowserSession, Target, User, UserChange};
@@ -55,8 +55,8 @@ pub async fn find(
 }
 
 /// Records an authentication: in the browser's own session when it is the same person's with the
-/// same wish to be remembered, in a new one otherwise, which ends the other. The secret is new in either case, so that nobody who knew
-/// the old one is signed in by it.
+/// same wish to be remembered, in a new one otherwise, which ends the other. The secret is new in
+/// either case, so that nobody who knew the old one is signed in by it. A new one notes its place.
 ///
 /// # Errors
 /// A user who was disabled or changed meanwhile; the store's silence.
@@ -93,6 +93,7 @@ pub async fn sign_in(
         }
     }
     let lifetimes = app.policy.sign_in.lifetimes(*remember);
+    let place = places::of_sign_in(app, user.id, origin).await?;
     let started = app
         .store
         .start_browser_session(&NewBrowserSession {
@@ -107,6 +108,7 @@ pub async fn sign_in(
             absolute_lifetime: lifetimes.absolute,
             network: Some(origin.network.clone()).filter(|text| !text.is_empty()),
             agent: Some(origin.agent.clone()).filter(|text| !text.is_empty()),
+            place,
             now,
         })
         .await?;

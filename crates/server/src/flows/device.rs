@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::browser::BrowserStanding;
 use super::clients::Credentials;
 use super::sessions::{self, StartRequest};
-use super::{FlowError, FlowResult, Origin, Refusal, tickets, user_code};
+use super::{FlowError, FlowResult, Origin, Refusal, revocation, tickets, user_code};
 use crate::app::App;
 use crate::factors::qr;
-use crate::store::{Added, Client, ClientKind, SignIn, Ticket, TicketKind};
+use crate::store::{Added, Client, ClientKind, Reason, SignIn, Target, Ticket, TicketKind};
 use crate::time::Timestamp;
 
 /// How long a person has to decide.
@@ -154,24 +154,50 @@ pub async fn find(
     Ok(client.map(|client| (client, ticket, request)))
 }
 
-/// Remembers what the person decided. False: it was decided or ran out meanwhile.
+/// What came of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is remembered.
+    Done,
+    /// It was decided already, or ran out meanwhile.
+    Over,
+    /// The person has to show first that it is them: see [`must_confirm`].
+    Confirm,
+}
+
+/// Whether what a device asks for is only allowed soon after an authentication, and this browser's
+/// was longer ago: the same rule as for a code (OAuth 2.1 section 7.3).
+pub fn must_confirm(app: &App, request: &Request, browser: &BrowserStanding, now: Timestamp) -> bool {
+    app.policy.sign_in.sensitive.forbids(&request.scope, browser.session.auth_time, now)
+}
+
+/// Remembers what the person decided. What is allowed is a consent, which can be taken back.
 ///
 /// # Errors
-/// The store's silence.
+/// A client that does not serve this person; the store's silence.
 pub async fn decide(
     app: &App,
     typed: &str,
     browser: &BrowserStanding,
     allow: bool,
     now: Timestamp,
-) -> FlowResult<bool> {
+) -> FlowResult<Outcome> {
+    let session = &browser.session;
     // A device that asks in between moves the ticket on.
     for _ in 0..MAX_ROUNDS {
-        let Some((client, ticket, request)) = find(app, typed, now).await? else { return Ok(false) };
+        let Some((client, ticket, request)) = find(app, typed, now).await? else { return Ok(Outcome::Over) };
         if allow && client.tenant.is_some() && client.tenant != browser.user.tenant {
             return Err(Refusal::AnotherTenant.into());
         }
-        let session = &browser.session;
+        if allow && must_confirm(app, &request, browser, now) {
+            return Ok(Outcome::Confirm);
+        }
+        if allow {
+            // Before the device can know: what it is given then has its consent.
+            let known = app.store.consent(session.user, &client.id).await?.map(|consent| consent.scope);
+            let scope = known.unwrap_or_default().union(&request.scope);
+            app.store.grant_consent(session.user, &client.id, &scope, now).await?;
+        }
         let decided = match allow {
             false => Decided::No,
             true => Decided::Yes {
@@ -184,10 +210,10 @@ pub async fn decide(
         };
         let changed = Request { decided: Some(decided), ..request };
         if tickets::replace(app, &ticket, &changed, now).await? {
-            return Ok(true);
+            return Ok(Outcome::Done);
         }
     }
-    Ok(false)
+    Ok(Outcome::Over)
 }
 
 /// Answers a device that asks whether the person has decided (section 3.4).
@@ -221,8 +247,8 @@ pub async fn poll(
     };
     let start = StartRequest {
         user,
-        client: request.client,
-        scope: Some(request.scope),
+        client: request.client.clone(),
+        scope: Some(request.scope.clone()),
         resources: request.resources,
         device: None,
         remember: false,
@@ -235,7 +261,16 @@ pub async fn poll(
         nonce: None,
     };
     match sessions::start(app, &start, now).await {
-        Ok((_, answer)) => Ok(answer),
+        Ok((session, answer)) => {
+            // As for a code: one that is taken back later ends the session, one that was taken back
+            // before is seen here.
+            let consent = app.store.consent(user, &request.client).await?;
+            if consent.is_some_and(|consent| request.scope.is_subset(&consent.scope)) {
+                return Ok(answer);
+            }
+            revocation::end(app, &Target::Session(session), Reason::ConsentWithdrawn, now).await?;
+            Err(Refusal::ConsentWithdrawn.into())
+        }
         Err(FlowError::Refused(Refusal::CodeSpent)) => Err(Refusal::UnknownDeviceCode.into()),
         Err(error) => Err(error),
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::browser::{self, BrowserStanding, Stays};
 use super::second_factor::{CEREMONY, TOTP_PURPOSE, bodies};
-use super::{FlowError, FlowResult, Origin, sign_in, tickets};
+use super::{FlowError, FlowResult, Origin, places, sign_in, tickets};
 use crate::app::App;
 use crate::factors::qr;
 use crate::factors::recovery;
@@ -58,7 +58,8 @@ pub async fn change_password(
     if current.expose() == new.expose() {
         return Ok(PasswordChanged::Same);
     }
-    if app.throttle.check(&user.canonical, &origin.network, now).is_err() {
+    let counted = places::attempt(app, &user.canonical, &user.canonical, origin).await?;
+    if app.throttle.check(&counted, now).is_err() {
         return Ok(PasswordChanged::Wait);
     }
     let is_right = match app.passwords.verify(current, user.password_hash.clone()).await {
@@ -68,7 +69,7 @@ pub async fn change_password(
         Err(PasswordError::Failed) => return Err(FlowError::Internal("a password could not be checked")),
     };
     if !is_right {
-        app.throttle.failed(&user.canonical, &origin.network, now);
+        app.throttle.failed(&counted, now);
         return Ok(PasswordChanged::WrongCurrent);
     }
     let hash = match app.passwords.hash(new).await {

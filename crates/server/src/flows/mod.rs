@@ -26,6 +26,7 @@ pub mod manage_sessions;
 pub mod manage_users;
 pub mod operator;
 mod pkce;
+pub mod places;
 pub mod policy;
 pub mod pushed;
 pub mod records;

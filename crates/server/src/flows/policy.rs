@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use countersign_wire::Algorithm;
+use countersign_wire::{Algorithm, Scope};
 
 use crate::store::{Client, ClientKind, LifetimeSettings};
+use crate::time::Timestamp;
 
 /// Longest access token without `allow_long_access_tokens`.
 pub const MAX_ACCESS: Duration = Duration::from_secs(60 * 60);
@@ -119,6 +120,13 @@ pub struct Sensitive {
     pub scopes: Vec<String>,
     /// How recent.
     pub max_age: Duration,
+}
+
+impl Sensitive {
+    /// Whether a scope may not be granted on an authentication of that time any more.
+    pub fn forbids(&self, scope: &Scope, auth_time: Timestamp, now: Timestamp) -> bool {
+        self.scopes.iter().any(|sensitive| scope.contains(sensitive)) && now.since(auth_time) > self.max_age
+    }
 }
 
 /// How people sign in.

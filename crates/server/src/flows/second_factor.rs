@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::authorize::{self, Interaction};
 use super::browser::{self, ACR_TWO_FACTORS, Authentication, BrowserStanding};
 use super::sign_in::{FIRST_FACTOR, Outcome, finish};
-use super::{FlowResult, Origin, records, tickets};
+use super::{FlowResult, Origin, places, records, tickets};
 use crate::app::App;
 use crate::factors::recovery::RecoveryCode;
 use crate::factors::totp::TotpSecret;
@@ -141,16 +141,17 @@ pub async fn prove(
     // Apart from passwords: who knows the password must not use up the person's own attempts. In
     // capitals, which no canonical name has, so that nobody can type it as a name.
     let account = format!("SECOND FACTOR {}", user.canonical);
-    if let Err(wait) = app.throttle.check(&account, &origin.network, now) {
+    let counted = places::attempt(app, &user.canonical, &account, origin).await?;
+    if let Err(wait) = app.throttle.check(&counted, now) {
         return Ok(Outcome::Wait(wait.0));
     }
     let Some(method) = check(app, secret, &user, shown, now).await? else {
-        app.throttle.failed(&account, &origin.network, now);
+        app.throttle.failed(&counted, now);
         app.metrics.sign_in(crate::metrics::SignInOutcome::Refused);
         return Ok(Outcome::Wrong);
     };
-    app.throttle.succeeded(&account, &origin.network, now);
-    app.throttle.succeeded(&user.canonical, &origin.network, now);
+    app.throttle.succeeded(&account, &origin.network);
+    app.throttle.succeeded(&user.canonical, &origin.network);
     let mut amr = whose.amr;
     for method in [method, "mfa"] {
         if !amr.iter().any(|known| known == method) {
@@ -205,7 +206,8 @@ pub async fn passkey_options(
     }
 }
 
-/// Signs in with a passkey and nothing else.
+/// Signs in with a passkey and nothing else. `remember` is what the person asked for; nobody is asked
+/// who only confirms: that is for who is signed in, and leaves the browser session as it is.
 ///
 /// # Errors
 /// The store's silence; everything else is an [`Outcome`].
@@ -213,7 +215,7 @@ pub async fn passkey_alone(
     app: &App,
     secret: &BrowserSecret,
     credential: &str,
-    remember: bool,
+    remember: Option<bool>,
     before: Option<&BrowserStanding>,
     origin: &Origin,
     now: Timestamp,
@@ -223,6 +225,13 @@ pub async fn passkey_alone(
     let Some(user) = relying_party.identify(credential) else { return Ok(Outcome::Wrong) };
     let Some(user) = app.store.user(UserId(user)).await?.filter(|user| user.enabled) else {
         return Ok(Outcome::Wrong);
+    };
+    let remember = match (remember, before) {
+        (Some(asked), _) => asked,
+        (None, Some(before)) if before.session.user == user.id => before.session.remember,
+        // Nobody signs in as somebody else here.
+        (None, Some(_)) => return Ok(Outcome::Wrong),
+        (None, None) => false,
     };
     let factors = app.store.factors(user.id).await?;
     let passkeys: Vec<&Factor> = factors.iter().filter(|f| f.kind == FactorKind::Passkey).collect();
@@ -238,7 +247,7 @@ pub async fn passkey_alone(
     if !use_up(app, factor, factor.counter + 1, used.updated, now).await? {
         return Ok(Outcome::Wrong);
     }
-    app.throttle.succeeded(&user.canonical, &origin.network, now);
+    app.throttle.succeeded(&user.canonical, &origin.network);
     // RFC 8176: the key was proved to be there, and it knew its user by a second factor of its own.
     let amr = ["pop", "user", "mfa"].map(str::to_owned).to_vec();
     let authentication = Authentication { user, acr: ACR_TWO_FACTORS, amr, remember };

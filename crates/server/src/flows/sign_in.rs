@@ -7,7 +7,7 @@ use countersign_wire::{BrowserSecret, Password};
 
 use super::authorize::{self, FirstFactor, Interaction};
 use super::browser::{self, ACR_ONE_FACTOR, Authentication, BrowserStanding};
-use super::{FlowError, FlowResult, Origin, Refusal, manage_users, second_factor};
+use super::{FlowError, FlowResult, Origin, Refusal, manage_users, places, second_factor};
 use crate::app::App;
 use crate::passwords::PasswordError;
 use crate::store::{Event, EventKind, StoreError, Ticket, User};
@@ -53,7 +53,8 @@ pub async fn password(
     now: Timestamp,
 ) -> FlowResult<Outcome> {
     let canonical = manage_users::canonical(&attempt.username);
-    if let Err(wait) = app.throttle.check(&canonical, &origin.network, now) {
+    let counted = places::attempt(app, &canonical, &canonical, origin).await?;
+    if let Err(wait) = app.throttle.check(&counted, now) {
         return Ok(Outcome::Wait(wait.0));
     }
     let user = app.store.find_user_by_name(&canonical).await?;
@@ -65,7 +66,7 @@ pub async fn password(
         Err(PasswordError::Failed) => return Err(FlowError::Internal("a password could not be checked")),
     };
     let Some(user) = user.filter(|user| is_right && user.enabled) else {
-        app.throttle.failed(&canonical, &origin.network, now);
+        app.throttle.failed(&counted, now);
         app.metrics.sign_in(crate::metrics::SignInOutcome::Refused);
         return Ok(Outcome::Wrong);
     };
@@ -84,7 +85,7 @@ pub async fn password(
             false => Outcome::Over,
         });
     }
-    app.throttle.succeeded(&canonical, &origin.network, now);
+    app.throttle.succeeded(&canonical, &origin.network);
     let authentication =
         Authentication { user, acr: ACR_ONE_FACTOR, amr: vec!["pwd".to_owned()], remember: attempt.remember };
     finish(app, &authentication, before, origin, now).await
@@ -98,7 +99,7 @@ pub(super) async fn finish(
     origin: &Origin,
     now: Timestamp,
 ) -> FlowResult<Outcome> {
-    let is_new_device = is_new_device(app, &authentication.user, origin, now).await?;
+    let is_new_device = !places::is_known(app, authentication.user.id, origin).await?;
     match browser::sign_in(app, authentication, before, origin, now).await {
         Ok((secret, standing)) => {
             record(app, &authentication.user, is_new_device, origin, now).await;
@@ -109,15 +110,6 @@ pub(super) async fn finish(
         Err(FlowError::Refused(Refusal::UserDisabled)) => Ok(Outcome::Wrong),
         Err(error) => Err(error),
     }
-}
-
-/// A network and user agent that none of the user's live browser sessions was seen with.
-async fn is_new_device(app: &App, user: &User, origin: &Origin, now: Timestamp) -> FlowResult<bool> {
-    let known = app.store.browser_sessions(user.id, now).await?;
-    Ok(!known.iter().any(|standing| {
-        standing.session.agent.as_deref() == Some(origin.agent.as_str())
-            && standing.session.network.as_deref() == Some(origin.network.as_str())
-    }))
 }
 
 /// Nothing depends on the event, so the sign-in does not fail with it.

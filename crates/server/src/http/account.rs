@@ -1,6 +1,7 @@
 //! `/account`: where a person is signed in, how, and what they allowed.
 
 mod factors;
+mod new_sign_ins;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use http::{Method, StatusCode};
 pub(super) use self::factors::{
     add_passkey, add_totp, new_recovery_codes, remove_passkey, remove_totp, show_totp, submit_totp,
 };
+pub(super) use self::new_sign_ins::{accept_sign_in, refuse_sign_in};
 use super::Public;
 use super::browser::{Submission, Visit, give_session, see_other, take_session};
 use super::consent::lines;
@@ -178,6 +180,8 @@ fn notice(word: &str) -> Option<Notice> {
         "passkey_removed" => Notice::PasskeyRemoved,
         "passkey_refused" => Notice::PasskeyRefused,
         "withdrawn" => Notice::PermissionWithdrawn,
+        "accepted" => Notice::SignInAccepted,
+        "refused" => Notice::SignInRefused,
         "gone" => Notice::Gone,
         _ => return None,
     })
@@ -205,6 +209,7 @@ async fn view(
     password_problem: Option<PasswordProblem>,
 ) -> FlowResult<Account> {
     let facts = account::read(&public.app, standing.session.user, visit.now).await?;
+    let new_sign_ins = new_sign_ins::rows(public, visit, standing).await?;
     let factors = enrol::factors(&public.app, standing).await?;
     let options = enrol::begin_passkey(&public.app, standing, visit.now).await?;
     let lang = visit.chrome(public, None).lang;
@@ -218,6 +223,8 @@ async fn view(
     Ok(Account {
         csrf: visit.csrf(),
         actions: AccountActions {
+            accept_sign_in: at("sign-ins/accept"),
+            refuse_sign_in: at("sign-ins/refuse"),
             end_browser: at("browsers/end"),
             end_session: at("sessions/end"),
             end_others: at("end-others"),
@@ -229,6 +236,7 @@ async fn view(
             withdraw: at("permissions/withdraw"),
         },
         flash,
+        new_sign_ins,
         username: standing.user.username.clone(),
         browsers,
         applications: sessions

@@ -97,9 +97,9 @@ pub(super) fn respond(public: &Public, visit: &Visit, step: FlowResult<Step>) ->
     }
 }
 
-/// The query that names an interaction.
+/// The query that names an interaction, perhaps by something that somebody made up.
 pub(super) fn handle(secret: &BrowserSecret) -> String {
-    format!("i={}", secret.expose())
+    form_urlencoded::Serializer::new(String::new()).append_pair("i", secret.expose()).finish()
 }
 
 /// Sends an answer on its way through the browser.

@@ -89,6 +89,10 @@ impl Visit {
                 Err(error) => return Err(failed(&chrome, &request_id, &error)),
             },
         };
+        // As in queries and forms: it names nothing.
+        if request.uri.path().contains("%00") {
+            return Err(fault(&chrome, &request_id, StatusCode::BAD_REQUEST, Fault::BadRequest));
+        }
         let query = request.uri.query().unwrap_or_default();
         let query = form::parse_pairs(query.as_bytes())
             .map_err(|_| fault(&chrome, &request_id, StatusCode::BAD_REQUEST, Fault::BadRequest))?;

@@ -16,8 +16,8 @@ use super::consent::lines;
 use super::error::OAuthError;
 use super::form;
 use super::request::{self, Accepts};
-use crate::flows::device::{self, Drawn};
-use crate::flows::{Refusal, account};
+use crate::flows::device::{self, Drawn, Outcome};
+use crate::flows::{Refusal, account, authorize};
 use crate::pages::{self, DeviceConfirm, DeviceDone, DeviceProblem, Fault};
 
 /// Section 3.2.
@@ -83,9 +83,21 @@ pub(super) async fn show(State(public): State<Arc<Public>>, request: Request) ->
 
 /// To the sign-in page, and back here with the code.
 async fn to_sign_in(public: &Public, visit: &Visit, typed: &str) -> Response {
+    visit.to_sign_in(public, &here(typed)).await
+}
+
+/// The person shows that it is them, and comes back here with the code.
+async fn to_confirm(public: &Public, visit: &Visit, typed: &str) -> Response {
+    match authorize::begin_confirmed(&public.app, &here(typed), &visit.binding(), visit.now).await {
+        Ok(secret) => visit.see_other(public, &format!("/signin/confirm?i={}", secret.expose())),
+        Err(error) => visit.failed(public, &error),
+    }
+}
+
+/// This page, with what was typed as far as it can be a code.
+fn here(typed: &str) -> String {
     let typed = plain(typed);
-    let path = if typed.is_empty() { "/device".to_owned() } else { format!("/device?user_code={typed}") };
-    visit.to_sign_in(public, &path).await
+    if typed.is_empty() { "/device".to_owned() } else { format!("/device?user_code={typed}") }
 }
 
 /// What can be of a code.
@@ -123,7 +135,7 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
         let typed = device::shown(&typed).unwrap_or(typed);
         return page(&public, &visit, typed, Some(DeviceProblem::OldForm));
     }
-    if public.app.user_codes.check(&visit.origin.network, visit.now).is_err() {
+    if public.app.user_codes.admit(&visit.origin.network, visit.now).is_err() {
         return page(&public, &visit, typed, Some(DeviceProblem::TooMany));
     }
     let found = match device::find(&public.app, &typed, visit.now).await {
@@ -131,9 +143,9 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
         Err(error) => return visit.failed(&public, &error),
     };
     let Some((client, _, request)) = found else {
-        public.app.user_codes.failed(&visit.origin.network, visit.now);
         return page(&public, &visit, typed, Some(DeviceProblem::Unknown));
     };
+    public.app.user_codes.forgive(&visit.origin.network, visit.now);
     let name = match account::client_name(&public.app, &client.id).await {
         Ok(name) => name,
         Err(error) => return visit.failed(&public, &error),
@@ -141,6 +153,10 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
     let allow = match fields.get("action") {
         Some("allow") => true,
         Some("deny") => false,
+        // Now and not after the decision: nobody is asked the same twice.
+        _ if device::must_confirm(&public.app, &request, standing, visit.now) => {
+            return to_confirm(&public, &visit, &typed).await;
+        }
         _ => {
             let chrome = visit.chrome(&public, None);
             let view = DeviceConfirm {
@@ -155,11 +171,13 @@ pub(super) async fn submit(State(public): State<Arc<Public>>, request: Request) 
         }
     };
     match device::decide(&public.app, &typed, standing, allow, visit.now).await {
-        Ok(true) => {
+        Ok(Outcome::Done) => {
             let view = DeviceDone { allowed: allow, client: name };
             visit.page(&public, StatusCode::OK, pages::device_done(&visit.chrome(&public, None), &view))
         }
-        Ok(false) => page(&public, &visit, typed, Some(DeviceProblem::Used)),
+        Ok(Outcome::Over) => page(&public, &visit, typed, Some(DeviceProblem::Used)),
+        // The page was open for longer than an authentication is recent.
+        Ok(Outcome::Confirm) => to_confirm(&public, &visit, &typed).await,
         Err(error) => match error {
             crate::flows::FlowError::Refused(_) => {
                 visit.fault(&public, StatusCode::FORBIDDEN, Fault::NotAllowed)

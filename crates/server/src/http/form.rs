@@ -10,7 +10,7 @@ use crate::flows::Refusal;
 /// Parameters out of a form body.
 ///
 /// # Errors
-/// `invalid_request` for broken percent-encoding, invalid UTF-8, repeated names and too many.
+/// `invalid_request` for broken percent-encoding, invalid UTF-8, NUL, repeated names and too many.
 pub fn parse_form(body: &[u8]) -> Result<Parameters, Refusal> {
     Parameters::new(parse_pairs(body)?).map_err(|error| Refusal::invalid_request(error.to_string()))
 }
@@ -19,7 +19,7 @@ pub fn parse_form(body: &[u8]) -> Result<Parameters, Refusal> {
 /// request is answered to depends on which ones are repeated.
 ///
 /// # Errors
-/// `invalid_request` for broken percent-encoding, invalid UTF-8 and too many.
+/// `invalid_request` for broken percent-encoding, invalid UTF-8, NUL and too many.
 pub fn parse_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
     let mut pairs = Vec::new();
     for part in body.split(|b| *b == b'&').filter(|part| !part.is_empty()).take(Parameters::MAX_COUNT + 1) {
@@ -42,6 +42,9 @@ pub fn parse_pairs(body: &[u8]) -> Result<Vec<(String, String)>, Refusal> {
 pub fn parse_json(body: &[u8]) -> Result<Parameters, Refusal> {
     let Members(pairs) = serde_json::from_slice(body)
         .map_err(|_| Refusal::invalid_request("the body must be a JSON object with string members"))?;
+    if pairs.iter().any(|(name, value)| has_nul(name) || has_nul(value)) {
+        return Err(nul());
+    }
     Parameters::new(pairs).map_err(|error| Refusal::invalid_request(error.to_string()))
 }
 
@@ -72,7 +75,17 @@ pub fn decode(text: &[u8]) -> Result<String, Refusal> {
 }
 
 fn utf8(bytes: Vec<u8>) -> Result<String, Refusal> {
-    String::from_utf8(bytes).map_err(|_| Refusal::invalid_request("the body is not UTF-8"))
+    let text = String::from_utf8(bytes).map_err(|_| Refusal::invalid_request("the body is not UTF-8"))?;
+    if has_nul(&text) { Err(nul()) } else { Ok(text) }
+}
+
+/// No parameter's grammar has it (RFC 6749 appendix A), and not every store can be asked for it.
+fn has_nul(text: &str) -> bool {
+    text.contains('\0')
+}
+
+fn nul() -> Refusal {
+    Refusal::invalid_request("a parameter has the character NUL")
 }
 
 struct Members(Vec<(String, String)>);
@@ -140,6 +153,9 @@ mod tests {
         assert!(refused(parse_form(b"scope=%2")).contains("percent"));
         assert!(refused(parse_form(b"scope=%zz")).contains("percent"));
         assert!(refused(parse_form(b"scope=%ff")).contains("UTF-8"));
+        assert!(refused(parse_form(b"scope=a%00")).contains("NUL"));
+        assert!(refused(parse_form(b"sc\0pe=a")).contains("NUL"));
+        assert!(refused(parse_json(br#"{"scope":"\u0000"}"#)).contains("NUL"));
         assert!(refused(parse_form(b"scope=a&scope=b")).contains("more than once"));
         assert!(refused(parse_form("a=1&".repeat(100_000).as_bytes())).contains("more than"));
         assert!(refused(parse_json(br#"{"scope":"a","scope":"b"}"#)).contains("more than once"));

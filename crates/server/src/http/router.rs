@@ -37,6 +37,7 @@ pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
         .route("/signin/factor", get(sign_in::show_factor).post(sign_in::submit_factor))
         .route("/signin/factor/passkey", get(sign_in::show_factor).post(sign_in::submit_factor_passkey))
         .route("/signin/passkey", get(sign_in::show).post(sign_in::submit_passkey))
+        .route("/signin/confirm/passkey", get(sign_in::show_confirm).post(sign_in::submit_passkey))
         .route("/consent", get(consent::show).post(consent::submit))
         .route("/device", get(device::show).post(device::submit))
         .route("/device/qr", get(device::picture))
@@ -59,6 +60,8 @@ pub fn public(public: Arc<Public>, demo: Option<Arc<demo::Demo>>) -> Router {
 fn account_pages() -> Router<Arc<Public>> {
     Router::new()
         .route("/account", get(account::show))
+        .route("/account/sign-ins/accept", post(account::accept_sign_in))
+        .route("/account/sign-ins/refuse", post(account::refuse_sign_in))
         .route("/account/browsers/end", post(account::end_browser))
         .route("/account/sessions/end", post(account::end_session))
         .route("/account/end-others", post(account::end_others))

@@ -176,8 +176,9 @@ pub(super) async fn submit_factor_passkey(State(public): State<Arc<Public>>, req
     prove(&public, visit, &under_way, shown, FactorProblem::Passkey).await
 }
 
-/// `POST /signin/passkey`: a passkey and nothing else.
+/// `POST /signin/passkey` and `POST /signin/confirm/passkey`: a passkey and nothing else.
 pub(super) async fn submit_passkey(State(public): State<Arc<Public>>, request: Request) -> Response {
+    let confirms = request.uri().path() == "/signin/confirm/passkey";
     let Submission { visit, fields, is_genuine } = match Submission::read(&public, request).await {
         Ok(submission) => submission,
         Err(page) => return page,
@@ -187,16 +188,18 @@ pub(super) async fn submit_passkey(State(public): State<Arc<Public>>, request: R
         Ok(None) => return visit.fault(&public, StatusCode::BAD_REQUEST, Fault::FormExpired),
         Err(error) => return visit.failed(&public, &error),
     };
-    let typed = Typed::hinted(&under_way);
+    let typed = match confirms {
+        true => Typed::of_who_is_here(&visit, &under_way),
+        false => Typed { remember: fields.get("remember") == Some("1"), ..Typed::hinted(&under_way) },
+    };
     let Some(credential) = fields.get("credential").filter(|_| is_genuine) else {
         return form(&public, &visit, &under_way, typed, Some(SignInProblem::Passkey)).await;
     };
-    let remember = fields.get("remember").is_some();
     let outcome = second_factor::passkey_alone(
         &public.app,
         &under_way.secret,
         credential,
-        remember,
+        (!typed.confirms).then_some(typed.remember),
         visit.standing.as_ref(),
         &visit.origin,
         visit.now,
@@ -336,7 +339,7 @@ async fn form(
         remember: typed.remember,
         problem,
         passkey: options.map(|options| PasskeyPrompt {
-            action: format!("{}/signin/passkey?{}", public.links.base, handle(secret)),
+            action: format!("{}{path}/passkey?{}", public.links.base, handle(secret)),
             options,
         }),
     };

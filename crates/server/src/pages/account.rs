@@ -12,6 +12,8 @@ pub struct Account {
     pub actions: AccountActions,
     /// What was just done.
     pub flash: Option<Flash>,
+    /// Sign-ins that the person has yet to say something of.
+    pub new_sign_ins: Vec<NewSignInRow>,
     /// The username, for password managers.
     pub username: String,
     /// Browser sessions, this one first.
@@ -37,6 +39,10 @@ pub struct Account {
 /// Where the account page's forms post to. What concerns one row posts its `id`.
 #[derive(Debug, Clone, Default)]
 pub struct AccountActions {
+    /// The person says that a new sign-in was theirs: `id`.
+    pub accept_sign_in: String,
+    /// The person says that it was not, which ends it: `id`.
+    pub refuse_sign_in: String,
     /// Ends a browser session: `id`.
     pub end_browser: String,
     /// Ends an application's session: `id`.
@@ -55,6 +61,21 @@ pub struct AccountActions {
     pub new_recovery_codes: String,
     /// Withdraws a permission: `id`.
     pub withdraw: String,
+}
+
+/// A sign-in from a place or a device that was not known.
+#[derive(Debug, Clone, Default)]
+pub struct NewSignInRow {
+    /// What the forms are told.
+    pub id: String,
+    /// The browser and system in words.
+    pub device: String,
+    /// The network in words.
+    pub network: Option<String>,
+    /// When it was.
+    pub at: Timestamp,
+    /// Whether this browser may say that it was the person.
+    pub may_accept: bool,
 }
 
 /// A browser session.
@@ -168,13 +189,17 @@ pub enum Notice {
     PasskeyRefused,
     /// A permission was withdrawn.
     PermissionWithdrawn,
+    /// A new sign-in was the person's.
+    SignInAccepted,
+    /// It was not, and has ended.
+    SignInRefused,
     /// What was to be changed is not there any more.
     Gone,
 }
 
 impl Notice {
     /// Every notice, with a number where there is one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::SessionEnded,
         Self::OthersEnded(3),
         Self::PasswordChanged(3),
@@ -184,6 +209,8 @@ impl Notice {
         Self::PasskeyRemoved,
         Self::PasskeyRefused,
         Self::PermissionWithdrawn,
+        Self::SignInAccepted,
+        Self::SignInRefused,
         Self::Gone,
     ];
 }

@@ -46,8 +46,8 @@ mod texts;
 mod timeline;
 
 pub use account::{
-    Account, AccountActions, ApplicationRow, BrowserRow, EndedRow, Notice, PasskeyRow, PasswordProblem,
-    PermissionRow, RecoveryCodes, TotpEnrol, account, recovery_codes, totp_enrol,
+    Account, AccountActions, ApplicationRow, BrowserRow, EndedRow, NewSignInRow, Notice, PasskeyRow,
+    PasswordProblem, PermissionRow, RecoveryCodes, TotpEnrol, account, recovery_codes, totp_enrol,
 };
 pub use chrome::{Accent, BRAND_CSS_PATH, Brand, Chrome, Flash, FlashKind, Link, PasskeyPrompt, brand_css};
 pub use consent::{Consent, ScopeLine, consent};

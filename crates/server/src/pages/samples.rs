@@ -187,6 +187,15 @@ fn account_pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
         remove_passkey: x("/account/passkeys/remove"),
         new_recovery_codes: x("/account/recovery-codes"),
         withdraw: x("/account/permissions/withdraw"),
+        accept_sign_in: x("/account/sign-ins/accept"),
+        refuse_sign_in: x("/account/sign-ins/refuse"),
+    };
+    let new = |id: &str, may_accept| NewSignInRow {
+        id: x(id),
+        device: x("Chrome, Windows"),
+        network: Some(x("198.51.100.0/24")),
+        at: at(-30),
+        may_accept,
     };
     let browser = |id: &str, device: &str, network: &str, current| BrowserRow {
         id: x(id),
@@ -211,6 +220,7 @@ fn account_pages(lang: Lang, x: &dyn Fn(&str) -> String) -> Vec<Sample> {
     let signed_out = EndedRow { why: x("You signed out."), at: None, alarming: false };
     let full = Account {
         csrf: x("csrf-token"),
+        new_sign_ins: vec![new("place-1", true), new("place-2", false)],
         actions,
         flash: Some(Notice::PasswordChanged(3).flash(lang)),
         username: x("mara"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_wire::{BrowserSessionId, UserId};
 
-use super::{Ended, User};
+use super::{Ended, NewPlace, User};
 use crate::time::Timestamp;
 
 /// A browser session as stored.
@@ -98,6 +98,8 @@ pub struct NewBrowserSession {
     pub network: Option<String>,
     /// The user agent.
     pub agent: Option<String>,
+    /// The place that these make.
+    pub place: NewPlace,
     /// When.
     pub now: Timestamp,
 }

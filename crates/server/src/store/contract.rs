@@ -11,6 +11,7 @@ pub(crate) mod effect;
 pub(crate) mod fixtures;
 pub(crate) mod lists;
 pub(crate) mod people;
+pub(crate) mod places;
 pub(crate) mod refresh;
 pub(crate) mod revocation;
 pub(crate) mod session;
@@ -66,6 +67,8 @@ macro_rules! contract_tests {
                 use_moves_the_idle_expiry_of_a_browser_session, a_browser_session_ends_what_ends_with_it,
                 tickets_are_replaced_and_taken, a_sign_in_spends_its_ticket,
                 a_refused_sign_in_changes_nothing, sign_ins_are_purged;
+            places: a_place_is_noted_with_its_browser_session, the_places_not_seen_for_longest_go,
+                a_place_is_settled_and_forgotten, places_are_purged;
             account: factors_come_and_go_with_the_stamp, recovery_codes_are_replaced_together,
                 a_factor_is_used_up_to_a_counter, a_profile_is_set,
                 consents_are_remembered, withdrawing_a_consent_ends_the_sessions,

@@ -16,6 +16,7 @@ pub(crate) mod hex;
 mod key;
 mod logout;
 mod migrations;
+mod place;
 pub mod postgres;
 mod resource;
 mod revocation;
@@ -35,6 +36,7 @@ pub use event::{Event, EventFilter, EventKind};
 pub use factor::{Consent, Factor, FactorKind, FactorUse};
 pub use key::{KeyPurpose, KeyRecord};
 pub use logout::LogoutNotice;
+pub use place::{NewPlace, Place};
 pub use resource::Resource;
 pub use revocation::{Liveness, LivenessQuery, Reason, Receipt, RevocationEntry, Target};
 pub use session::{
@@ -199,7 +201,7 @@ pub trait Store: Send + Sync + 'static {
     /// ends are as they were: a change is no authentication. `None`: nothing was changed.
     async fn change_own_user(&self, own: &OwnChange) -> StoreResult<Option<Receipt>>;
 
-    /// Removes a user, and with it browser sessions, factors and consents; ends all that the user
+    /// Removes a user, and with it browser sessions, places, factors and consents; ends all that the user
     /// has, with its log entry, in the same transaction. `None`: no such user.
     async fn remove_user(
         &self,
@@ -210,7 +212,9 @@ pub trait Store: Send + Sync + 'static {
 
     // --- signing in -------------------------------------------------------------------------
 
-    /// Starts a browser session. `None`: the user is gone, disabled, or has another stamp by now.
+    /// Starts a browser session, and notes its place in the same transaction: one that is there is
+    /// seen again, and beyond [`Place::MOST`] the one that was not seen for longest goes. `None`: the
+    /// user is gone, disabled, or has another stamp by now, and nothing was changed.
     async fn start_browser_session(&self, new: &NewBrowserSession) -> StoreResult<Option<BrowserStanding>>;
 
     /// Records another authentication in a browser session, with a new secret. `None`: nothing
@@ -247,6 +251,20 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>>;
+
+    /// The places of a user, the newest first.
+    async fn places(&self, user: UserId) -> StoreResult<Vec<Place>>;
+
+    /// Whether a user, by the canonical name, has a place in that network: one question whether there is
+    /// such a user or not, so that it takes the same time.
+    async fn has_place_in(&self, canonical: &str, network: &str) -> StoreResult<bool>;
+
+    /// The person has said that it was them: the place is not new any more. `false`: there is no such
+    /// place of that user that is.
+    async fn settle_place(&self, user: UserId, id: BrowserSessionId) -> StoreResult<bool>;
+
+    /// Forgets a place. `false`: there is no such place of that user.
+    async fn forget_place(&self, user: UserId, id: BrowserSessionId) -> StoreResult<bool>;
 
     /// Adds a ticket; the hash must be free.
     async fn add_ticket(&self, ticket: &Ticket) -> StoreResult<Added>;
@@ -385,7 +403,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes, in a step of at most `limit` rows, sessions of both kinds past their absolute
     /// expiry, log entries that have expired, events older than `events_before`, tickets that need
-    /// not be kept any longer and logout notices that are a day old. Says how many rows went.
+    /// not be kept any longer, logout notices that are a day old and places that were not seen for
+    /// long. Says how many rows went.
     async fn purge(&self, now: Timestamp, events_before: Timestamp, limit: u32) -> StoreResult<u64>;
 
     /// Ends every session and token minted so far: the epoch rule after a restored backup.

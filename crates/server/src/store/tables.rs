@@ -48,7 +48,7 @@ impl Table {
 /// Tickets and logout notices are not among them. A ticket lives for minutes and is used once: a
 /// copy of it could be used again. A notice is of a session's end that its client has heard of
 /// since, or is told of by the next refresh.
-pub const TABLES: [Table; 12] = [
+pub const TABLES: [Table; 13] = [
     Table { name: "meta", columns: &META, key: &["id"] },
     Table { name: "tenant", columns: &TENANT, key: &["id"] },
     Table { name: "client", columns: &CLIENT, key: &["id"] },
@@ -61,6 +61,7 @@ pub const TABLES: [Table; 12] = [
     Table { name: "browser_session", columns: &BROWSER_SESSION, key: &["id"] },
     Table { name: "consent", columns: &CONSENT, key: &["user_id", "client_id"] },
     Table { name: "factor", columns: &FACTOR, key: &["id"] },
+    Table { name: "place", columns: &PLACE, key: &["id"] },
 ];
 
 use ColumnKind::{Bool, Bytes, Integer, Text, Uuid};
@@ -187,6 +188,18 @@ const BROWSER_SESSION: [Column; 18] = [
     ("agent", Text),
     ("ended_at", Integer),
     ("ended_reason", Text),
+];
+
+const PLACE: [Column; 9] = [
+    ("id", Uuid),
+    ("user_id", Uuid),
+    ("network", Text),
+    ("device", Text),
+    ("agent", Text),
+    ("since", Integer),
+    ("seen_at", Integer),
+    ("browser", Uuid),
+    ("is_new", Bool),
 ];
 
 const CONSENT: [Column; 4] =

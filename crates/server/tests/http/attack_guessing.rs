@@ -111,6 +111,35 @@ on_both!(case_53_nobody_is_locked_out_by_others, |server| {
     probe.nothing_lost(&server).await;
 });
 
+on_both!(case_53_whoever_has_signed_in_from_home_can_from_there_after_a_restart_too, |server| {
+    server.shop().await;
+    assert_eq!(attempt(&server, network(200), "alice", PASSWORD).await.status, 303, "at home");
+    server.advance(Duration::from_secs(30 * 86_400));
+    let server = server.restarted().await;
+    let probe = Probe::new(&server).await.inert(&server).await;
+    for name in ["alice", "nobody"] {
+        for number in 1..=7 {
+            let tries = if number == 7 { 2 } else { 5 };
+            for _ in 0..tries {
+                attempt(&server, network(number), name, "wrong password").await;
+            }
+        }
+        // Those who guess wait together, and so does whoever is new where they are.
+        for number in [7, 8, 9] {
+            assert_eq!(attempt(&server, network(number), name, PASSWORD).await.status, 429, "{name}");
+        }
+    }
+    assert_eq!(attempt(&server, network(200), "alice", "wrong password").await.status, 422, "at home");
+    assert_eq!(attempt(&server, network(200), "alice", PASSWORD).await.status, 303, "at home");
+    // Home is known of the account that was signed in to, and has its own limit.
+    assert_eq!(attempt(&server, network(200), "nobody", PASSWORD).await.status, 429);
+    for _ in 0..5 {
+        attempt(&server, network(200), "alice", "wrong password").await;
+    }
+    assert_eq!(attempt(&server, network(200), "alice", PASSWORD).await.status, 429);
+    probe.nothing_lost(&server).await;
+});
+
 on_both!(case_53_user_codes_are_guessed_slowly_and_that_stops_nobody_else, |server| {
     device_flow::set_up(&server).await;
     let (device, code) = device_flow::begin(&server).await;
@@ -136,6 +165,34 @@ on_both!(case_53_user_codes_are_guessed_slowly_and_that_stops_nobody_else, |serv
     let form = device_flow::device_page(&mut far).await;
     device_flow::decide(&mut far, &form, &code, "allow").await;
     server.advance(Duration::from_secs(5));
+    device_flow::poll(&server, "tv", &device).await.assert_ok();
+});
+
+on_both!(case_53_user_codes_guessed_at_once_are_no_more_than_one_after_the_other, |server| {
+    device_flow::set_up(&server).await;
+    let (device, code) = device_flow::begin(&server).await;
+    let mut guesser = Browser::at(&server, network(1));
+    let form = device_flow::device_page(&mut guesser).await.form();
+    let burst = (0..64).map(|number| {
+        let (server, form, cookies) = (&server, &form, guesser.cookies.clone());
+        async move {
+            let mut tab = Browser::at(server, network(1));
+            tab.cookies = cookies;
+            let typed = format!("BBBB-BB{}B", char::from(b"BCDFGHJK"[number % 8]));
+            tab.post(&form.action, &form.with(&[("user_code", &typed)])).await.status.as_u16()
+        }
+    });
+    let answers = futures_util::future::join_all(burst).await;
+    assert_eq!(answers.iter().filter(|status| **status == 422).count(), 10, "{answers:?}");
+    assert_eq!(answers.iter().filter(|status| **status == 429).count(), 54, "{answers:?}");
+
+    // Right ones do not count, however many they are.
+    let mut browser = Browser::at(&server, network(2));
+    let page = device_flow::device_page(&mut browser).await;
+    for _ in 0..20 {
+        browser.submit(&page, &[("user_code", &code)]).await.page_at("/device");
+    }
+    device_flow::decide(&mut browser, &page, &code, "allow").await;
     device_flow::poll(&server, "tv", &device).await.assert_ok();
 });
 

@@ -18,6 +18,8 @@ pub(crate) struct Browser<'a> {
     server: &'a TestServer,
     pub(crate) cookies: BTreeMap<String, String>,
     pub(crate) address: IpAddr,
+    /// What it says it is; nothing when this is empty.
+    pub(crate) agent: &'static str,
     /// The issuer's path, which a proxy takes away from every request.
     pub(crate) base: &'static str,
 }
@@ -58,7 +60,7 @@ impl<'a> Browser<'a> {
 
     /// At an address of its own.
     pub(crate) fn at(server: &'a TestServer, address: impl Into<IpAddr>) -> Self {
-        Self { server, cookies: BTreeMap::new(), address: address.into(), base: "" }
+        Self { server, cookies: BTreeMap::new(), address: address.into(), agent: "", base: "" }
     }
 
     /// One request by a link or an address; no redirect is followed.
@@ -94,6 +96,9 @@ impl<'a> Browser<'a> {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
             request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().unwrap());
+        }
+        if !self.agent.is_empty() {
+            request.headers_mut().insert(header::USER_AGENT, self.agent.parse().unwrap());
         }
         request.extensions_mut().insert(Peer::Tcp(SocketAddr::new(self.address, 50_000)));
         let answer = self.server.send(request).await;

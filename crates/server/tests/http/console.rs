@@ -285,7 +285,7 @@ on_both!(operators_see_how_far_the_readers_of_the_feed_are, |server| {
     server.operator().await;
     let (mut browser, _) = server.browser_of("root").await;
     let page = browser.open("/console/now").await.page();
-    assert!(page.answer.text.contains("No API follows the feed here."), "{}", page.answer.text);
+    assert!(page.answer.text.contains("No API follows the feed at this node"), "{}", page.answer.text);
     let token = reader(&server, "api").await;
     let task = follow(&server);
     let mut events = Events::open(&server, &token, None).await;

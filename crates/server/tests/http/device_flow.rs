@@ -10,7 +10,7 @@ use crate::browser::{Browser, Page};
 use crate::on_both;
 use crate::relying::{PASSWORD, claims};
 use crate::sign_in::assert_page;
-use crate::support::{Answer, TestServer};
+use crate::support::{Answer, Engine, TestServer};
 
 pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -199,15 +199,113 @@ on_both!(what_a_device_asks_is_checked, |server| {
     }
     for code in ["x", "", &long, "\0"] {
         let answer = poll(&server, "tv", code).await;
-        let error = if code.is_empty() { "invalid_request" } else { "invalid_grant" };
+        let error = if ["", "\0"].contains(&code) { "invalid_request" } else { "invalid_grant" };
         answer.assert_error(400, error);
     }
     let mut browser = Browser::new(&server);
     let page = device_page(&mut browser).await;
     for typed in ["", "x", "BCDF-GHJK", "\"><script>alert(1)</script>", &long, "B\0\r\nCDFGHJK"] {
         let answer = browser.submit(&page, &[("user_code", typed)]).await.page().answer;
-        assert!(matches!(answer.status.as_u16(), 422 | 429), "{}", answer.text);
+        let expected = if typed.contains('\0') { 400 } else { 422 };
+        assert_eq!(answer.status, expected, "{}", answer.text);
         assert_page(&answer);
         server.advance(Duration::from_secs(3600));
     }
+});
+
+/// Asks for a confirmation, confirms, and is where the code is typed, with the code.
+async fn confirm(browser: &mut Browser<'_>, page: Page, code: &str) -> Page {
+    assert_page(&page.answer);
+    let page = browser.submit(&page, &[("password", PASSWORD)]).await.page_at("/device");
+    assert_eq!(page.value("user_code").as_deref(), Some(code), "back with the code");
+    page
+}
+
+async fn what_is_sensitive_wants_a_recent_authentication(server: TestServer) {
+    set_up(&server).await;
+    let mut browser = Browser::new(&server);
+    let typing = device_page(&mut browser).await;
+    server.advance(Duration::from_secs(11 * 60));
+
+    // What is not sensitive, and what is denied, is decided as it is.
+    let answer = server.form("/oauth/device_authorization", &[("client_id", "tv"), ("scope", "read")]).await;
+    decide(&mut browser, &typing, &answer.str("user_code"), "allow").await;
+    let (device, code) = begin_sensitive(&server).await;
+    browser.submit(&typing, &[("user_code", &code), ("action", "deny")]).await.page_at("/device");
+    poll(&server, "tv", &device).await.assert_error(400, "access_denied");
+
+    // With or without the page in between.
+    let (device, code) = begin_sensitive(&server).await;
+    for action in ["", "allow"] {
+        let typed = [("user_code", code.as_str()), ("action", action)];
+        browser.submit(&typing, &typed).await.page_at("/signin/confirm");
+        poll(&server, "tv", &device).await.assert_error(400, "authorization_pending");
+        server.advance(Duration::from_secs(30));
+    }
+    let page = browser.submit(&typing, &[("user_code", &code)]).await.page_at("/signin/confirm");
+    let page = confirm(&mut browser, page, &code).await;
+    let page = browser.submit(&page, &[("user_code", &code)]).await.page_at("/device");
+    // The page was left open.
+    server.advance(Duration::from_secs(61));
+    let page = browser.submit(&page, &[("action", "allow")]).await.page_at("/signin/confirm");
+    let page = confirm(&mut browser, page, &code).await;
+    decide(&mut browser, &page, &code, "allow").await;
+    let answer = poll(&server, "tv", &device).await.assert_ok();
+    assert_eq!(answer.json()["scope"], "openid write");
+    let age =
+        server.app.clock.now().seconds() - claims(&answer.str("id_token"))["auth_time"].as_u64().unwrap();
+    assert!(age <= 60, "{age}");
+}
+
+async fn begin_sensitive(server: &TestServer) -> (String, String) {
+    let pairs = [("client_id", "tv"), ("scope", "openid write")];
+    let answer = server.form("/oauth/device_authorization", &pairs).await.assert_ok();
+    (answer.str("device_code"), answer.str("user_code"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sensitive_wants_a_recent_authentication_on_each_engine() {
+    let settings = [("sign_in.sensitive_scopes", "write"), ("sign_in.sensitive_max_age", "1m")];
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        what_is_sensitive_wants_a_recent_authentication(TestServer::start_with(engine, &settings).await)
+            .await;
+    }
+}
+
+on_both!(what_a_person_allowed_a_device_can_be_taken_back, |server| {
+    set_up(&server).await;
+    let mut browser = Browser::new(&server);
+    let page = device_page(&mut browser).await;
+    let (denied, code) = begin(&server).await;
+    decide(&mut browser, &page, &code, "deny").await;
+    poll(&server, "tv", &denied).await.assert_error(400, "access_denied");
+    let account = browser.open("/account").await.page_at("/account");
+    assert!(!account.answer.text.contains("/account/permissions/withdraw"), "nothing was allowed");
+
+    let (device, code) = begin(&server).await;
+    decide(&mut browser, &page, &code, "allow").await;
+    let tokens = poll(&server, "tv", &device).await.assert_ok();
+    // Approved, and not yet fetched.
+    let (waiting, code) = begin(&server).await;
+    decide(&mut browser, &page, &code, "allow").await;
+    let account = browser.open("/account").await.page_at("/account");
+    assert!(account.answer.text.contains("/account/permissions/withdraw"), "{}", account.answer.text);
+    let form = page.form();
+    let fields = [("csrf", form.csrf()), ("id", "tv")];
+    assert_eq!(browser.post("/account/permissions/withdraw", &fields).await.status, 303);
+    server.refresh("tv", &tokens.str("refresh_token")).await.assert_error(400, "invalid_grant");
+    let text = poll(&server, "tv", &waiting).await.assert_error(400, "invalid_grant");
+    assert!(text.contains("consent"), "{text}");
+
+    // Allowed anew, it works anew; more than before is added to what was allowed.
+    let answer = server.form("/oauth/device_authorization", &[("client_id", "tv"), ("scope", "read")]).await;
+    decide(&mut browser, &page, &answer.str("user_code"), "allow").await;
+    let first = poll(&server, "tv", &answer.str("device_code")).await.assert_ok();
+    let answer = server.form("/oauth/device_authorization", &[("client_id", "tv"), ("scope", "write")]).await;
+    decide(&mut browser, &page, &answer.str("user_code"), "allow").await;
+    poll(&server, "tv", &answer.str("device_code")).await.assert_ok();
+    server.refresh("tv", &first.str("refresh_token")).await.assert_ok();
+    let user = server.app.store.find_user_by_name("alice").await.unwrap().unwrap();
+    let consent = server.app.store.consent(user.id, &"tv".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(consent.scope.to_string(), "read write");
 });

@@ -10,6 +10,7 @@ await visit(async (open) => {
   await aFullAccount();
   const page = await open();
   await signingIn(page);
+  await newSignIns(page, open);
   const recovery = await theAccount(page);
   await devices(page);
   await signingOut(page);
@@ -68,6 +69,36 @@ async function signingIn(page) {
   await page.click('form[data-form-post] button');
   await atTheApplication(page);
   await page.unroute(script);
+}
+
+/** Signed in on another device, which is asked about here: it was Ana's, and the next one was not. */
+async function newSignIns(page, open) {
+  const devices = {
+    accept: 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605 Version/19.0 Safari/604.1',
+    refuse: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:150.0) Gecko/20100101 Firefox/150.0',
+  };
+  const others = {};
+  for (const [answer, userAgent] of Object.entries(devices)) {
+    others[answer] = await open({ userAgent });
+    await others[answer].goto(`${env.ISSUER}/account`);
+    await signIn(others[answer]);
+    await heading(others[answer], 'Your account');
+  }
+  await page.goto(`${env.ISSUER}/account`);
+  await page.locator('h2', { hasText: 'was this you?' }).waitFor();
+  await look(page, 'account-new-sign-ins');
+  const row = (device) => page.locator('section.new li', { hasText: device });
+  await row('Safari, iPhone').locator('form[action$="/accept"] button').click();
+  await page.locator('[role=status]', { hasText: 'We know it' }).waitFor();
+  assert.equal(await row('Safari, iPhone').count(), 0);
+  await row('Firefox, Windows').locator('form[action$="/refuse"] button').click();
+  await page.locator('[role=status]', { hasText: 'change your password' }).waitFor();
+  await look(page, 'account-sign-in-refused');
+  assert.equal(await page.locator('section.new').count(), 0);
+  await others.accept.goto(`${env.ISSUER}/account`);
+  await heading(others.accept, 'Your account');
+  await others.refuse.goto(`${env.ISSUER}/account`);
+  await heading(others.refuse, 'Sign in');
 }
 
 async function theAccount(page) {

@@ -11,6 +11,7 @@ await visit(async (open) => {
   const authenticator = await Authenticator.of(page);
   await theyAreAdded(page, authenticator);
   await alone(page, authenticator);
+  await remembered(page, authenticator);
   await afterThePassword(page, authenticator);
   await whoCannotBeIdentifiedHasNoShortcut(page, authenticator);
   await removed(page, authenticator);
@@ -57,6 +58,55 @@ async function alone(page, authenticator) {
     await page.click('form[data-passkey] button');
     assert.ok((await atTheApplication(page)).code);
   });
+}
+
+/** Whoever asks to be remembered is, and stays so, with all applications, when they confirm that it is them. */
+async function remembered(page, authenticator) {
+  await signOut(page);
+  await page.goto(ask(env.PORTAL_ID));
+  await page.check('#remember');
+  await authenticator.touched(async () => {
+    await page.click('form[data-passkey] button');
+    assert.ok((await atTheApplication(page)).code);
+  });
+  const before = await browserSession(page);
+  assert.ok(before.expires > Date.now() / 1000 + 24 * 3600, `remembered until ${before.expires}`);
+  await page.goto(`${env.ISSUER}/account`);
+  const ids = await browsers(page);
+
+  await page.goto(ask(env.PORTAL_ID, { prompt: 'login' }));
+  await heading(page, 'Confirm that it');
+  await authenticator.touched(async () => {
+    await page.click('form[data-passkey] button');
+    assert.ok((await atTheApplication(page)).code);
+  });
+  const after = await browserSession(page);
+  assert.notEqual(after.value, before.value);
+  assert.ok(after.expires > Date.now() / 1000 + 24 * 3600, `still remembered until ${after.expires}`);
+  await page.goto(`${env.ISSUER}/account`);
+  assert.deepEqual(await browsers(page), ids, 'it is the same browser session');
+
+  // And whoever does not ask is not.
+  await signOut(page);
+  await page.goto(ask(env.PORTAL_ID));
+  await authenticator.touched(async () => {
+    await page.click('form[data-passkey] button');
+    assert.ok((await atTheApplication(page)).code);
+  });
+  assert.equal((await browserSession(page)).expires, -1, 'it ends with the browser');
+}
+
+/** The cookie of the browser session. */
+async function browserSession(page) {
+  const cookies = await page.context().cookies(env.ISSUER);
+  return cookies.find(({ name }) => name === 'countersign');
+}
+
+/** The ids of the browser sessions that the account page shows. */
+async function browsers(page) {
+  await heading(page, 'Your account');
+  const ids = page.locator('form[action$="/browsers/end"] input[name=id]');
+  return ids.evaluateAll((inputs) => inputs.map(({ value }) => value));
 }
 
 async function afterThePassword(page, authenticator) {

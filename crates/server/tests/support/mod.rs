@@ -150,6 +150,13 @@ impl TestServer {
         Self::over(store, tempfile::tempdir().unwrap(), None, &[]).await
     }
 
+    /// The same store with nothing in memory: as after a restart.
+    pub(crate) async fn restarted(&self) -> Self {
+        let server = Self::over(self.app.store.clone(), tempfile::tempdir().unwrap(), None, &[]).await;
+        server.clock.set(self.app.clock.now());
+        server
+    }
+
     async fn start_on(
         cluster: &'static cluster::Cluster,
         dir: tempfile::TempDir,

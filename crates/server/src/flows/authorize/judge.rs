@@ -127,8 +127,7 @@ fn who(situation: &Situation<'_>) -> Result<Option<Todo>, Decision> {
             return Ok(Some(Todo::Confirm));
         }
     }
-    let scope = scope(client, request);
-    if sensitive.scopes.iter().any(|sensitive| scope.contains(sensitive)) && !within(sensitive.max_age) {
+    if sensitive.forbids(&scope(client, request), session.auth_time, *now) {
         return Ok(Some(Todo::Confirm));
     }
     let mut known = request.acr_values.iter().filter(|acr| ACR_VALUES.contains(&acr.as_str())).peekable();

@@ -71,7 +71,9 @@ pub(super) fn canonical_prefix(prefix: &str) -> String {
 }
 
 fn fold(name: &str) -> String {
-    let lower: String = name.nfkc().flat_map(char::to_lowercase).collect();
+    // Nobody's name has it, and not every store can be asked for it.
+    let askable = name.chars().map(|c| if c == '\0' { char::REPLACEMENT_CHARACTER } else { c });
+    let lower: String = askable.nfkc().flat_map(char::to_lowercase).collect();
     lower.nfkc().collect()
 }
 

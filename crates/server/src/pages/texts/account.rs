@@ -7,6 +7,11 @@ texts! {
     Account {
         title: "Your account", "Ihr Konto";
         lead: "Where you are signed in, how you sign in, and what you have allowed.", "Wo Sie angemeldet sind, wie Sie sich anmelden und was Sie erlaubt haben.";
+        new_title: "New sign-in: was this you?", "Neue Anmeldung: Waren Sie das?";
+        new_lead: "Someone signed in to your account from a place or with a device that we did not know. If that was not you, sign it out and then change your password, because whoever it was may know it.", "Jemand hat sich an Ihrem Konto von einem Ort oder mit einem Gerät angemeldet, das wir noch nicht kannten. Waren das nicht Sie, dann melden Sie es ab und ändern danach Ihr Passwort, denn wer es war, kennt es vielleicht.";
+        new_yes: "Yes, that was me", "Ja, das war ich";
+        new_no: "No, sign it out", "Nein, abmelden";
+        new_elsewhere: "That it was you can only be said in a browser that you have used for longer.", "Dass Sie es waren, können Sie nur in einem Browser sagen, den Sie schon länger benutzen.";
         browsers: "Where you are signed in", "Wo Sie angemeldet sind";
         browsers_lead: "If you do not recognise one of these, end it and change your password.", "Wenn Sie etwas davon nicht wiedererkennen, beenden Sie es und ändern Sie Ihr Passwort.";
         this_one: "this browser", "dieser Browser";
@@ -110,6 +115,13 @@ impl Lang {
             Notice::PermissionWithdrawn => (
                 "The permission is withdrawn, and the application is signed out.",
                 "Die Berechtigung ist widerrufen und die Anwendung abgemeldet.",
+            ),
+            Notice::SignInAccepted => {
+                ("Thank you. We know it from now on.", "Danke. Von nun an kennen wir es.")
+            }
+            Notice::SignInRefused => (
+                "It is signed out. Now change your password, further down on this page.",
+                "Es ist abgemeldet. Ändern Sie jetzt Ihr Passwort, weiter unten auf dieser Seite.",
             ),
             Notice::Gone => (
                 "That is not there any more; nothing was changed.",

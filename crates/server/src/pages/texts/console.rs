@@ -72,9 +72,9 @@ texts! {
         active: "introspections: good", "Introspection: gültig";
         inactive: "introspections: not good", "Introspection: ungültig";
         store_failed: "store calls without an answer", "Speicher ohne Antwort";
-        readers: "APIs that follow the revocation feed", "APIs am Widerrufs-Feed";
-        readers_lead: "Those connected to this node, and those that asked it in the last ten minutes. The log ends at number", "Mit diesem Knoten verbunden, oder in den letzten zehn Minuten hier gefragt. Das Protokoll endet bei Nummer";
-        no_readers: "No API follows the feed here. An API that does refuses a revoked token within a second.", "Hier folgt keine API dem Feed. Eine API, die ihm folgt, lehnt widerrufene Token binnen einer Sekunde ab.";
+        readers: "APIs that follow the revocation feed at this node", "APIs am Widerrufs-Feed dieses Knotens";
+        readers_lead: "Those connected to this node, and those that asked it in the last ten minutes; of those at other nodes this one does not know. The log ends at number", "Mit diesem Knoten verbunden, oder in den letzten zehn Minuten hier gefragt; von denen an anderen Knoten weiß dieser nichts. Das Protokoll endet bei Nummer";
+        no_readers: "No API follows the feed at this node; at others, if there are any, some may. An API that follows it refuses a revoked token within a second.", "An diesem Knoten folgt keine API dem Feed; an anderen, falls es welche gibt, vielleicht. Eine API, die ihm folgt, lehnt widerrufene Token binnen einer Sekunde ab.";
         reads: "how", "wie";
         streams: "connected", "verbunden";
         polls: "asks", "fragt";

@@ -190,6 +190,7 @@ pub(crate) async fn a_removed_user_leaves_nothing_live(store: Arc<dyn Store>) {
 
     assert_eq!(world.store.user(world.user.id).await.unwrap(), None);
     assert_eq!(world.store.browser_session(&browser.session.secret_hash).await.unwrap(), None);
+    assert_eq!(world.store.places(world.user.id).await.unwrap(), []);
     assert_eq!(world.store.factors(world.user.id).await.unwrap(), []);
     assert_eq!(world.store.consents(world.user.id).await.unwrap(), []);
     for dead in [&start, &later] {

@@ -8,8 +8,9 @@ use countersign_wire::{BrowserSessionId, ClientId, EncryptionJwk, SessionId, Use
 use crate::entropy;
 use crate::store::{
     Added, BrowserStanding, Client, ClientKind, ClientSettings, Context, LifetimeSettings, NewBrowserSession,
-    NewSession, Page, Profile, Reason, Receipt, Replay, Resource, RotateSession, Rotation, Session, SignIn,
-    SignInSettings, Standing, StartRefusal, Started, Store, Target, Ticket, TicketKind, TokenFormat, User,
+    NewPlace, NewSession, Page, Profile, Reason, Receipt, Replay, Resource, RotateSession, Rotation, Session,
+    SignIn, SignInSettings, Standing, StartRefusal, Started, Store, Target, Ticket, TicketKind, TokenFormat,
+    User,
 };
 use crate::time::Timestamp;
 
@@ -235,6 +236,7 @@ pub(crate) fn new_browser(user: &User, now: Timestamp) -> NewBrowserSession {
         absolute_lifetime: ABSOLUTE,
         network: Some("192.0.2.0/24".to_owned()),
         agent: Some("Browser".to_owned()),
+        place: NewPlace { device: "device".to_owned(), asks: false },
         now,
     }
 }

@@ -5,6 +5,7 @@ use countersign_wire::{BrowserSessionId, UserId};
 use super::PostgresStore;
 use super::error::Failure;
 use super::lease::{Lease, Params};
+use super::places::trim;
 use super::revoke::{NOTHING, end_sessions};
 use super::rows::{self, is_live, millis, standing_tables, to_json, user_columns, wide};
 use crate::store::{
@@ -56,7 +57,7 @@ impl PostgresStore {
         &self,
         new: &NewBrowserSession,
     ) -> Result<Option<BrowserStanding>, Failure> {
-        // The user's row is held, so that who removes the user waits and then finds this row too.
+        // The user's row is held, so that who removes the user waits and then finds these rows too.
         // A cut that the snapshot does not see is numbered above `born`, and ends it.
         const START: &str = concat!(
             "WITH gate AS (
@@ -70,6 +71,14 @@ impl PostgresStore {
                        $8::text, $1::bigint, $9::bigint, least($1::bigint + $9::bigint, $10::bigint), $10::bigint,
                        $11::text, $12::text
                 FROM gate RETURNING *
+            ), noted AS (
+                INSERT INTO place (id, user_id, network, device, agent, since, seen_at, browser, is_new)
+                SELECT id, user_id, coalesce(network, ''), $13::text, coalesce(agent, ''), created_at, created_at,
+                       id, $14::boolean
+                FROM b
+                ON CONFLICT (user_id, network, device) DO UPDATE
+                    SET agent = excluded.agent, browser = excluded.browser,
+                        seen_at = greatest(place.seen_at, excluded.seen_at)
             ) SELECT ",
             columns!(),
             " FROM b CROSS JOIN ",
@@ -89,9 +98,16 @@ impl PostgresStore {
             &new.now.plus(new.absolute_lifetime).0,
             &new.network,
             &new.agent,
+            &new.place.device,
+            &new.place.asks,
         ];
-        let row = Lease::take(&self.pool).await?.query_opt(START, params).await?;
-        row.as_ref().map(rows::browser).transpose()
+        let mut lease = Lease::take(&self.pool).await?;
+        let Some(row) = lease.query_opt(START, params).await? else { return Ok(None) };
+        // The sign-in stands without it, and the next one does it again.
+        if let Err(failure) = trim(&mut lease, new.user).await {
+            tracing::debug!(?failure, "old places were not removed");
+        }
+        rows::browser(&row).map(Some)
     }
 
     pub(super) async fn renew_browser_session_once(

@@ -9,7 +9,7 @@ use crate::store::migrations::{Applied, Migration, pending};
 use crate::store::{StoreError, StoreResult};
 
 /// Every migration, in order.
-pub(super) const MIGRATIONS: [Migration; 4] = [
+pub(super) const MIGRATIONS: [Migration; 5] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -29,6 +29,11 @@ pub(super) const MIGRATIONS: [Migration; 4] = [
         number: 4,
         name: "status_lists",
         sql: include_str!("../../../migrations/postgres/0004_status_lists.sql"),
+    },
+    Migration {
+        number: 5,
+        name: "places",
+        sql: include_str!("../../../migrations/postgres/0005_places.sql"),
     },
 ];
 

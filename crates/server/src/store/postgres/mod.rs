@@ -19,6 +19,7 @@ mod lease;
 mod listen;
 mod migrate;
 mod notices;
+mod places;
 mod resources;
 mod revoke;
 mod rotate;
@@ -44,9 +45,9 @@ use self::error::retrying;
 use self::lease::Pool;
 use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
-    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Reason, Receipt,
-    RenewBrowserSession, Replay, Resource, RevocationEntry, RotateSession, SessionFilter, Standing, Started,
-    StatusBits, Store, StoreError, StoreResult, Target, Ticket, User, UserChange, UserFilter,
+    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Place, Reason,
+    Receipt, RenewBrowserSession, Replay, Resource, RevocationEntry, RotateSession, SessionFilter, Standing,
+    Started, StatusBits, Store, StoreError, StoreResult, Target, Ticket, User, UserChange, UserFilter,
 };
 use crate::time::{Clock, Timestamp};
 
@@ -315,6 +316,22 @@ impl Store for PostgresStore {
         keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>> {
         retrying(|| self.end_browser_session_once(id, reason, now, keep_until)).await
+    }
+
+    async fn places(&self, user: UserId) -> StoreResult<Vec<Place>> {
+        retrying(|| self.places_once(user)).await
+    }
+
+    async fn has_place_in(&self, canonical: &str, network: &str) -> StoreResult<bool> {
+        retrying(|| self.has_place_in_once(canonical, network)).await
+    }
+
+    async fn settle_place(&self, user: UserId, id: BrowserSessionId) -> StoreResult<bool> {
+        retrying(|| self.settle_place_once(user, id)).await
+    }
+
+    async fn forget_place(&self, user: UserId, id: BrowserSessionId) -> StoreResult<bool> {
+        retrying(|| self.forget_place_once(user, id)).await
     }
 
     async fn add_ticket(&self, ticket: &Ticket) -> StoreResult<Added> {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::error::{Failure, broken};
 use crate::store::{
     BrowserSession, BrowserStanding, Client, Consent, Ended, Event, EventKind, Factor, FactorKind, Gates,
-    KeyPurpose, KeyRecord, Lockstep, LogoutNotice, Profile, Reason, Recent, Resource, RevocationEntry,
+    KeyPurpose, KeyRecord, Lockstep, LogoutNotice, Place, Profile, Reason, Recent, Resource, RevocationEntry,
     Session, Standing, StatusIndex, Target, Ticket, TicketKind, User, UserFacts,
 };
 use crate::time::Timestamp;
@@ -270,6 +270,21 @@ pub(super) fn consent(row: &Row) -> Result<Consent, Failure> {
         client: client_id(get(row, "client_id")?)?,
         scope: parse(get(row, "scope")?, |text| text.parse::<Scope>().ok())?,
         granted_at: time(row, "granted_at")?,
+    })
+}
+
+/// A place.
+pub(super) fn place(row: &Row) -> Result<Place, Failure> {
+    Ok(Place {
+        id: BrowserSessionId(get(row, "id")?),
+        user: UserId(get(row, "user_id")?),
+        network: get(row, "network")?,
+        device: get(row, "device")?,
+        agent: get(row, "agent")?,
+        since: time(row, "since")?,
+        seen_at: time(row, "seen_at")?,
+        browser: BrowserSessionId(get(row, "browser")?),
+        is_new: get(row, "is_new")?,
     })
 }
 

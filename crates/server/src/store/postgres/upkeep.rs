@@ -5,7 +5,7 @@ use super::error::Failure;
 use super::events::insert_event;
 use super::lease::Lease;
 use super::rows::number;
-use crate::store::{EventKind, LogoutNotice, Reason, StatusIndex, Target};
+use crate::store::{EventKind, LogoutNotice, Place, Reason, StatusIndex, Target};
 use crate::time::Timestamp;
 
 impl PostgresStore {
@@ -56,6 +56,10 @@ impl PostgresStore {
             DELETE FROM logout_notice WHERE session_id IN (
                 SELECT session_id FROM logout_notice WHERE ended_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED
             )";
+        const PLACES: &str = "
+            DELETE FROM place WHERE id IN (
+                SELECT id FROM place WHERE seen_at <= $1 ORDER BY seen_at LIMIT $2 FOR UPDATE SKIP LOCKED
+            )";
         let mut lease = Lease::take(&self.pool).await?;
         let mut gone = 0;
         for (sql, before) in [
@@ -65,6 +69,7 @@ impl PostgresStore {
             (BROWSERS, now),
             (TICKETS, now),
             (NOTICES, LogoutNotice::oldest(now)),
+            (PLACES, Place::oldest(now)),
         ] {
             let left = i64::from(limit).saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX));
             if left > 0 {

@@ -137,6 +137,7 @@ impl PostgresStore {
         // Before the number of the log is taken, after which no row is waited for.
         for sql in [
             "DELETE FROM browser_session WHERE user_id = $1",
+            "DELETE FROM place WHERE user_id = $1",
             "DELETE FROM factor WHERE user_id = $1",
             "DELETE FROM consent WHERE user_id = $1",
         ] {

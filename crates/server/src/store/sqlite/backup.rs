@@ -5,7 +5,7 @@ use rusqlite::{Connection, params, params_from_iter};
 use serde_json::Value as Json;
 
 use super::convert::int;
-use crate::store::{Column, ColumnKind, LogoutNotice, StoreError, StoreResult, Table, hex};
+use crate::store::{Column, ColumnKind, LogoutNotice, Place, StoreError, StoreResult, Table, hex};
 use crate::time::Timestamp;
 
 /// Rows of a table, in the order of its key.
@@ -129,6 +129,11 @@ pub(super) fn purge(
             "DELETE FROM logout_notice WHERE session_id IN
                 (SELECT session_id FROM logout_notice WHERE ended_at <= ?1 LIMIT ?2)",
             LogoutNotice::oldest(now),
+        ),
+        (
+            "DELETE FROM place WHERE id IN
+                (SELECT id FROM place WHERE seen_at <= ?1 ORDER BY seen_at LIMIT ?2)",
+            Place::oldest(now),
         ),
     ] {
         let removed = conn.prepare_cached(sql)?.execute(params![before.0, left as i64])?;

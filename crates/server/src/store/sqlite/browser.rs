@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::convert::{Columns, collect, first, int, json, millis};
 use super::revocation::{Change, Done};
-use super::user;
+use super::{place, user};
 use crate::store::{
     BrowserSession, BrowserStanding, NewBrowserSession, OwnChange, Reason, Receipt, RenewBrowserSession,
     StoreResult,
@@ -49,7 +49,7 @@ macro_rules! seen {
     };
 }
 
-/// Starts one, while the user is as it was when the person was authenticated.
+/// Starts one, while the user is as it was when the person was authenticated, and notes its place.
 pub(super) fn start(conn: &Connection, new: &NewBrowserSession) -> StoreResult<Option<BrowserStanding>> {
     let expires_at = new.now.plus(new.absolute_lifetime);
     let idle_expires_at = new.now.plus(new.idle_lifetime).min(expires_at);
@@ -76,7 +76,11 @@ pub(super) fn start(conn: &Connection, new: &NewBrowserSession) -> StoreResult<O
             new.network,
             new.agent
         ])?;
-    if added == 0 { Ok(None) } else { find(conn, &new.secret_hash) }
+    if added == 0 {
+        return Ok(None);
+    }
+    place::note(conn, new)?;
+    find(conn, &new.secret_hash)
 }
 
 /// Records another authentication, while the presented secret is the current one.

@@ -25,7 +25,7 @@ const MAPPED_BYTES: i64 = 2 << 30;
 /// makes a commit cheaper.
 const LOG_FILE_BYTES: i64 = 512 << 20;
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -46,6 +46,7 @@ const MIGRATIONS: [Migration; 4] = [
         name: "status_lists",
         sql: include_str!("../../../migrations/sqlite/0004_status_lists.sql"),
     },
+    Migration { number: 5, name: "places", sql: include_str!("../../../migrations/sqlite/0005_places.sql") },
 ];
 
 /// What a connection is for.
@@ -217,6 +218,25 @@ mod tests {
         assert_eq!((session.generation, session.expires_at.0, session.browser), (3, 9, None));
         let page = crate::store::Page { after: None, limit: 10 };
         assert_eq!(resource::list(&conn, &page).unwrap(), []);
+    }
+
+    #[test]
+    fn whoever_was_signed_in_before_there_were_places_has_one() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate_with(&mut conn, &MIGRATIONS[..2]).unwrap();
+        conn.execute_batch(
+            "INSERT INTO browser_session VALUES (x'00000000000000000000000000000002', x'01',
+                 x'00000000000000000000000000000001', 1, 0, 0, 5, 6, '1', '[]', 7, 9, 9, 9, 'n', 'a/1', NULL, NULL);
+             INSERT INTO browser_session VALUES (x'00000000000000000000000000000003', x'02',
+                 x'00000000000000000000000000000001', 1, 0, 0, 6, 6, '1', '[]', 7, 9, 9, 9, NULL, NULL, 8, 'person');",
+        )
+        .unwrap();
+        migrate(&mut conn).unwrap();
+        let ada = countersign_wire::UserId(uuid::Uuid::from_u128(1));
+        let places = crate::store::sqlite::place::list(&conn, ada).unwrap();
+        let facts: Vec<_> =
+            places.iter().map(|p| (p.network.as_str(), p.agent.as_str(), p.since.0, p.is_new)).collect();
+        assert_eq!(facts, [("", "", 6, false), ("n", "a/1", 5, false)]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod factor;
 mod key;
 mod liveness;
 mod logout;
+mod place;
 mod query;
 mod readers;
 mod resource;
@@ -42,9 +43,9 @@ use self::revocation::{Change, Done};
 use self::worker::{BULK_DEADLINE, DEADLINE, Extent, Worker};
 use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
-    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Reason, Receipt,
-    RenewBrowserSession, Replay, Resource, RevocationEntry, RotateSession, SessionFilter, Standing, Started,
-    StatusBits, Store, StoreError, StoreResult, Table, Target, Ticket, User, UserChange, UserFilter,
+    Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Place, Reason,
+    Receipt, RenewBrowserSession, Replay, Resource, RevocationEntry, RotateSession, SessionFilter, Standing,
+    Started, StatusBits, Store, StoreError, StoreResult, Table, Target, Ticket, User, UserChange, UserFilter,
 };
 use crate::time::Timestamp;
 
@@ -319,6 +320,22 @@ impl Store for SqliteStore {
         keep_until: Timestamp,
     ) -> StoreResult<Option<Receipt>> {
         self.write_and_tell(move |conn| browser::end(Change { conn, now, keep_until }, id, reason)).await
+    }
+
+    async fn places(&self, user: UserId) -> StoreResult<Vec<Place>> {
+        self.read(|conn| place::list(conn, user))
+    }
+
+    async fn has_place_in(&self, canonical: &str, network: &str) -> StoreResult<bool> {
+        self.read(|conn| place::is_in(conn, canonical, network))
+    }
+
+    async fn settle_place(&self, user: UserId, id: BrowserSessionId) -> StoreResult<bool> {
+        self.note(move |conn| place::settle(conn, user, id)).await
+    }
+
+    async fn forget_place(&self, user: UserId, id: BrowserSessionId) -> StoreResult<bool> {
+        self.note(move |conn| place::forget(conn, user, id)).await
     }
 
     async fn add_ticket(&self, ticket: &Ticket) -> StoreResult<Added> {

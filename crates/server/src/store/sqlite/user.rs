@@ -135,6 +135,7 @@ pub(super) fn remove(change: Change<'_>, id: UserId) -> StoreResult<Option<Recei
     let done = change.end_user(id, Reason::UserRemoved)?;
     for sql in [
         "DELETE FROM browser_session WHERE user_id = ?1",
+        "DELETE FROM place WHERE user_id = ?1",
         "DELETE FROM factor WHERE user_id = ?1",
         "DELETE FROM consent WHERE user_id = ?1",
         "DELETE FROM user WHERE id = ?1",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign::store::{BrowserStanding, Factor, FactorKind, NewBrowserSession, UserChange};
+use countersign::store::{BrowserStanding, Factor, FactorKind, NewBrowserSession, NewPlace, UserChange};
 use countersign_wire::{BrowserSessionId, UserId};
 use http::Method;
 use serde_json::{Value, json};
@@ -255,6 +255,7 @@ async fn browser_session(server: &TestServer, user: UserId, user_stamp: u64) -> 
         absolute_lifetime: Duration::from_secs(600),
         network: Some("192.0.2.0/24".to_owned()),
         agent: Some("Firefox".to_owned()),
+        place: NewPlace { device: String::new(), asks: false },
         now: server.app.clock.now(),
     };
     server.app.store.start_browser_session(&new).await.unwrap().unwrap()
