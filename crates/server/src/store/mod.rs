@@ -1,9 +1,9 @@
 //! What the product needs remembered, in the product's words. Two engines keep it, SQLite and
 //! PostgreSQL; one suite, `contract.rs`, says what each must do.
 //!
-//! Rules for an engine: a gate is in the SQL of the write that it guards, never in a read before
-//! it; a write is answered only when it is durable; an outcome that is not known is
-//! [`StoreError::Unavailable`], never a guess.
+//! Rules for an engine: a gate is in the SQL of the write that it guards, or is read under the lock
+//! without which nobody writes, never in a read before it; a write is answered only when it is
+//! durable; an outcome that is not known is [`StoreError::Unavailable`], never a guess.
 
 mod browser;
 mod client;

@@ -185,7 +185,7 @@ impl PostgresStore {
 }
 
 async fn insert_session(tx: &mut Lease, new: &NewSession) -> Result<Option<StartRefusal>, Failure> {
-    let recent = Recent { at: new.now, context: new.context }.first_field();
+    let recent = Recent::encode_all(&[Recent { at: new.now, context: new.context }]);
     let params: Params<'_> = &[
         &new.user.0,
         &new.client.as_str(),
