@@ -150,7 +150,9 @@ impl Store for SqliteStore {
 
     async fn rotate(&self, rotate: &RotateSession) -> StoreResult<Option<Standing>> {
         let rotate = rotate.clone();
-        self.writer.run(Extent::Single, DEADLINE, move |conn| session::rotate(conn, &rotate)).await
+        self.writer
+            .run_at_desk(Extent::Single, DEADLINE, move |desk| desk.rotations.rotate(desk.conn, &rotate))
+            .await
     }
 
     async fn replay(&self, replay: &Replay) -> StoreResult<Option<Standing>> {

@@ -1,7 +1,7 @@
 //! What is done to a session: start, rotate, replay, note.
 
 use countersign_wire::SessionId;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::convert::{Columns, collect, int, json, millis};
 use super::event::{self, Concerns};
@@ -23,22 +23,48 @@ const ROTATE: &str = "UPDATE session SET generation = ?3, key_number = ?4, retry
 const REPLAYED: &str = "UPDATE session SET replays = ?3, lockstep_generation = ?4, lockstep_streak = ?5
       WHERE id = ?1 AND generation = ?2 AND ended_at IS NULL";
 
-/// The conditional update of a refresh.
-pub(super) fn rotate(conn: &Connection, rotate: &RotateSession) -> StoreResult<Option<Standing>> {
-    let Some(before) = standing::find(conn, rotate.id)? else { return Ok(None) };
-    let Some(after) = before.rotated(rotate) else { return Ok(None) };
-    let session = &after.session;
-    let changed = conn.prepare_cached(ROTATE)?.execute(params![
-        session.id.0.as_bytes(),
-        rotate.generation,
-        session.generation,
-        session.key_number,
-        session.retry_hash,
-        session.rotated_at.0,
-        session.idle_expires_at.0,
-        Recent::encode_all(&session.recent)
-    ])?;
-    Ok((changed == 1).then_some(after))
+/// The statements of refreshes, for as long as a transaction takes: most of its calls are refreshes,
+/// and looking a statement up in the connection's cache hashes its whole text.
+#[derive(Default)]
+pub(super) struct Rotations<'c> {
+    find: Option<CachedStatement<'c>>,
+    write: Option<CachedStatement<'c>>,
+}
+
+impl<'c> Rotations<'c> {
+    /// The conditional update of a refresh.
+    pub(super) fn rotate(
+        &mut self,
+        conn: &'c Connection,
+        rotate: &RotateSession,
+    ) -> StoreResult<Option<Standing>> {
+        let find = held(&mut self.find, || standing::prepare(conn))?;
+        let Some(before) = standing::find_by(find, rotate.id)? else { return Ok(None) };
+        let Some(after) = before.rotated(rotate) else { return Ok(None) };
+        let session = &after.session;
+        let write = held(&mut self.write, || conn.prepare_cached(ROTATE))?;
+        let changed = write.execute(params![
+            session.id.0.as_bytes(),
+            rotate.generation,
+            session.generation,
+            session.key_number,
+            session.retry_hash,
+            session.rotated_at.0,
+            session.idle_expires_at.0,
+            Recent::encode_all(&session.recent)
+        ])?;
+        Ok((changed == 1).then_some(after))
+    }
+}
+
+fn held<'h, 'c>(
+    place: &'h mut Option<CachedStatement<'c>>,
+    prepare: impl FnOnce() -> rusqlite::Result<CachedStatement<'c>>,
+) -> StoreResult<&'h mut CachedStatement<'c>> {
+    Ok(match place {
+        Some(statement) => statement,
+        None => place.insert(prepare()?),
+    })
 }
 
 /// The record of a permitted replay.

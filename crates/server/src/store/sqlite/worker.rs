@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::LogKeeper;
 use super::connection::{self, Purpose};
+use super::session::Rotations;
 use crate::store::{StoreError, StoreResult};
 
 /// Most calls that wait; more are turned away at once.
@@ -50,6 +51,22 @@ pub(super) enum Extent {
     Ending,
 }
 
+/// What a call works with: the connection, and what is kept for the transaction.
+pub(super) struct Desk<'c> {
+    pub(super) conn: &'c Connection,
+    /// The statements of refreshes.
+    pub(super) rotations: Rotations<'c>,
+    /// Whether a token that was good may be good no more afterwards. Calls of [`Extent::Ending`] set
+    /// it before they begin, others when they find that they end something.
+    pub(super) ending: bool,
+}
+
+impl<'c> Desk<'c> {
+    fn new(conn: &'c Connection) -> Self {
+        Self { conn, rotations: Rotations::default(), ending: false }
+    }
+}
+
 impl Worker {
     /// Starts the thread that writes.
     pub(super) fn writer(path: &Path, keeper: LogKeeper) -> StoreResult<Self> {
@@ -76,6 +93,20 @@ impl Worker {
     pub(super) async fn run<T, F>(&self, extent: Extent, deadline: Duration, work: F) -> StoreResult<T>
     where
         F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.run_at_desk(extent, deadline, move |desk| work(desk.conn)).await
+    }
+
+    /// As [`Self::run`], for what needs more than the connection.
+    pub(super) async fn run_at_desk<T, F>(
+        &self,
+        extent: Extent,
+        deadline: Duration,
+        work: F,
+    ) -> StoreResult<T>
+    where
+        F: FnOnce(&mut Desk<'_>) -> StoreResult<T> + Send + 'static,
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
@@ -116,7 +147,7 @@ trait Call: Send {
     fn is_abandoned(&self) -> bool;
     fn extent(&self) -> Extent;
     /// Runs the work and keeps its result; says whether it succeeded.
-    fn run(&mut self, conn: &Connection) -> bool;
+    fn run(&mut self, desk: &mut Desk<'_>) -> bool;
     /// Hands out the result, or why the transaction failed.
     fn answer(self: Box<Self>, outcome: &StoreResult<()>);
 }
@@ -130,7 +161,7 @@ struct Pending<T, F> {
 
 impl<T, F> Call for Pending<T, F>
 where
-    F: FnOnce(&Connection) -> StoreResult<T> + Send,
+    F: FnOnce(&mut Desk<'_>) -> StoreResult<T> + Send,
     T: Send,
 {
     fn is_abandoned(&self) -> bool {
@@ -141,8 +172,8 @@ where
         self.extent
     }
 
-    fn run(&mut self, conn: &Connection) -> bool {
-        self.result = self.work.take().map(|work| work(conn));
+    fn run(&mut self, desk: &mut Desk<'_>) -> bool {
+        self.result = self.work.take().map(|work| work(desk));
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -192,9 +223,10 @@ impl Served {
             waiting.drain(..).for_each(|call| call.answer(&Err(why.clone())));
             return;
         }
+        let mut desk = Desk::new(&self.conn);
         if self.purpose == Purpose::Walk {
             while let Some(mut call) = waiting.pop_front() {
-                call.run(&self.conn);
+                call.run(&mut desk);
                 call.answer(&Ok(()));
             }
             if self.execute("COMMIT").is_err() {
@@ -204,10 +236,9 @@ impl Served {
         }
         let mut done = Vec::with_capacity(waiting.len());
         let mut outcome = Ok(());
-        let mut ending = false;
         while let Some(mut call) = waiting.pop_front() {
-            ending |= call.extent() == Extent::Ending;
-            let stands = self.run_undoable(call.as_mut());
+            desk.ending |= call.extent() == Extent::Ending;
+            let stands = self.run_undoable(call.as_mut(), &mut desk);
             done.push(call);
             // A full disk and the like make SQLite undo the whole transaction.
             if stands.is_err() || self.conn.is_autocommit() {
@@ -216,6 +247,8 @@ impl Served {
                 break;
             }
         }
+        let ending = desk.ending;
+        drop(desk);
         if outcome.is_ok() {
             outcome = self.execute("COMMIT").map_err(|why| {
                 self.undo();
@@ -233,13 +266,13 @@ impl Served {
     }
 
     /// Runs a call so that a failure undoes what it wrote and nothing else.
-    fn run_undoable(&self, call: &mut dyn Call) -> StoreResult<()> {
+    fn run_undoable(&self, call: &mut dyn Call, desk: &mut Desk<'_>) -> StoreResult<()> {
         if call.extent() == Extent::Single {
-            call.run(&self.conn);
+            call.run(desk);
             return Ok(());
         }
         self.execute("SAVEPOINT call")?;
-        if !call.run(&self.conn) && !self.conn.is_autocommit() {
+        if !call.run(desk) && !self.conn.is_autocommit() {
             self.execute("ROLLBACK TO call")?;
         }
         if !self.conn.is_autocommit() {
