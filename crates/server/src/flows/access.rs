@@ -100,7 +100,7 @@ fn claims(
         aud,
         exp: now.plus(lifetime).seconds(),
         iat: now.seconds(),
-        jti: URL_SAFE_NO_PAD.encode(crate::entropy::bytes::<16>()),
+        jti: URL_SAFE_NO_PAD.encode(crate::entropy::bytes_for_id::<16>()),
         client_id: client.id.clone(),
         scope,
         rev: 0,
