@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::factors::passkey::Passkeys;
 use crate::flows::clients::Clients;
 use crate::flows::feed::Feed;
+use crate::flows::introspect::ReadyAnswers;
 use crate::flows::policy::{MAX_ACCESS, Policy};
 use crate::keys::{Keys, KeysError};
 use crate::metrics::{Activity, Metrics};
@@ -28,6 +29,8 @@ pub struct App {
     pub policy: Policy,
     /// The clients, by way of a cache.
     pub clients: Clients,
+    /// Answers of introspection that are good still.
+    pub ready_answers: ReadyAnswers,
     /// The password pool.
     pub passwords: Passwords,
     /// Passkeys, where the issuer's host can have them.
@@ -68,6 +71,7 @@ impl App {
             keys,
             clock,
             policy,
+            ready_answers: ReadyAnswers::default(),
             passwords,
             passkeys,
             throttle: Throttle::default(),

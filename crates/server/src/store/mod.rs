@@ -129,6 +129,11 @@ pub trait Store: Send + Sync + 'static {
     /// whether the caller's record is still of the revision it was authenticated with.
     async fn liveness(&self, query: &LivenessQuery) -> StoreResult<Liveness>;
 
+    /// How many changes there have been that may have ended something. What [`Self::liveness`] found
+    /// good stays good while this number, read before it was asked, is the same. `None`: others write
+    /// to the store too, so it must be asked each time.
+    fn endings(&self) -> Option<u64>;
+
     /// The gate of client credentials: the newest revocation's number, if the client is enabled
     /// and still of that revision.
     async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>>;
