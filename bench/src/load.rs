@@ -66,12 +66,24 @@ pub(crate) struct Measured {
     pub(crate) loader_cpus: f64,
     /// The server's own memory when the measuring began, and when it ended.
     pub(crate) own_bytes: (f64, f64),
+    /// The same in the middle, when what fills once has filled.
+    pub(crate) own_bytes_midway: f64,
 }
 
 impl Measured {
     /// Answers a second.
     pub(crate) fn rate(&self) -> f64 {
         self.answered as f64 / self.seconds
+    }
+
+    /// Processor time of the server for an answer, in microseconds.
+    pub(crate) fn server_us(&self) -> f64 {
+        self.server_cpus * 1e6 / self.rate()
+    }
+
+    /// How much the server's own memory grew from the middle to the end, in percent.
+    pub(crate) fn memory_growth_percent(&self) -> f64 {
+        (self.own_bytes.1 / self.own_bytes_midway - 1.0) * 100.0
     }
 
     /// A quantile of the time to an answer, in milliseconds.
@@ -122,8 +134,12 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
     let own_bytes = procfs::own_bytes(plan.server)?;
     let (start, before) = (Instant::now(), shared.answered.get());
     shared.measuring.set(true);
+    let mut midway = None;
     while start.elapsed() < plan.measure || shared.answered.get() < plan.at_least {
         tokio::time::sleep(LOOK_EVERY).await;
+        if midway.is_none() && start.elapsed() >= plan.measure / 2 {
+            midway = Some(procfs::own_bytes(plan.server)?);
+        }
         if shared.answered.get() == before && start.elapsed() > PATIENCE {
             let why = shared.first_error.borrow().clone().unwrap_or_else(|| "no answer".to_owned());
             return Err(format!("nothing was answered: {why}").into());
@@ -151,6 +167,7 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
         server_cpus,
         loader_cpus,
         own_bytes,
+        own_bytes_midway: midway.unwrap_or(own_bytes.1),
     };
     Ok((measured, chains))
 }

@@ -46,11 +46,19 @@ struct Arguments {
     #[arg(long)]
     refreshes: Option<u64>,
     /// Connections that send requests at once.
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
     /// Measures only these.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Ten minutes of refreshes and nothing else: whether anything stalls, and memory stays as it is.
+    #[arg(long, conflicts_with_all = ["only", "seconds", "refreshes", "growth"])]
+    long: bool,
+    /// Refreshes alone in stores of so many sessions, one after the other: what a larger store costs.
+    /// Ten million take some 15 GB on the disk.
+    #[arg(long, value_delimiter = ',', num_args = 0.., default_missing_value = "10000,100000,1000000,10000000",
+          value_parser = clap::value_parser!(u32).range(1000..), conflicts_with = "only")]
+    growth: Option<Vec<u32>>,
     /// Prints JSON and no table.
     #[arg(long)]
     json: bool,
@@ -62,6 +70,15 @@ struct Arguments {
     binary: Option<PathBuf>,
 }
 
+impl Arguments {
+    fn completed(self) -> Self {
+        if !self.long {
+            return self;
+        }
+        Self { seconds: 600, refreshes: Some(1), only: vec![Part::Refresh], ..self }
+    }
+}
+
 /// A part of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
@@ -71,8 +88,10 @@ enum Part {
     Ceiling,
     /// Start, idle memory and sizes.
     Footprint,
-    /// Refreshes on SQLite.
+    /// Refreshes on SQLite, ES256.
     Refresh,
+    /// The same with EdDSA.
+    RefreshEddsa,
     /// Introspection of opaque tokens.
     Introspection,
     /// Client credentials with EdDSA.
@@ -92,7 +111,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == SERVE_CEILING) {
         return ceiling::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse().completed();
     let rows = match runs::all(&arguments) {
         Ok(rows) => rows,
         Err(error) => {

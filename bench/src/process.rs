@@ -55,11 +55,13 @@ impl Drop for Running {
 }
 
 /// Starts the service on free ports; also says how long it took until it was ready. Nothing but
-/// these flags configures it: no environment, no file. Its log goes to a file in the directory.
+/// these flags and these settings configures it: no environment of ours, no file. Its log goes to a
+/// file in the directory.
 pub(crate) fn service(
     binary: &Path,
     data_dir: &Path,
     database: Option<&str>,
+    settings: &[(&str, &str)],
 ) -> Outcome<(Running, Duration)> {
     let (address, management) = (free_address()?, free_address()?);
     let mut command = Command::new(binary);
@@ -72,6 +74,7 @@ pub(crate) fn service(
         .args(["--listen", &address.to_string(), "--management-listen", &management.to_string()])
         .args(["--issuer", &format!("http://{address}")])
         .env_clear()
+        .envs(settings.iter().copied())
         .current_dir(data_dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -11,8 +11,22 @@ use crate::load::Measured;
 pub(crate) enum Goal {
     /// No less than this.
     AtLeast(f64),
-    /// No less than this, with a 99th percentile below that many milliseconds.
-    AtLeastWithP99(f64, f64),
+    /// No less than this, no answer later than these milliseconds.
+    AtLeastWithin {
+        /// No less than this.
+        least: f64,
+        /// The 99th percentile is below.
+        p99_ms: f64,
+        /// The longest is below.
+        max_ms: f64,
+    },
+    /// No less than this share of another row's figure.
+    ShareOf {
+        /// The other row's figure.
+        whole: f64,
+        /// The share, in percent.
+        percent: f64,
+    },
     /// Less than this.
     Below(f64),
     /// Exactly this.
@@ -67,6 +81,7 @@ struct Load {
     first_error: Option<String>,
     server_cpus: f64,
     loader_cpus: f64,
+    server_us_per_request: f64,
     own_bytes_before: f64,
     own_bytes_after: f64,
 }
@@ -90,6 +105,7 @@ impl Row {
             first_error: measured.first_error.clone(),
             server_cpus: measured.server_cpus,
             loader_cpus: measured.loader_cpus,
+            server_us_per_request: measured.server_us(),
             own_bytes_before: measured.own_bytes.0,
             own_bytes_after: measured.own_bytes.1,
         };
@@ -98,9 +114,9 @@ impl Row {
 
     /// The same with a goal.
     pub(crate) fn with_goal(mut self, goal: Goal) -> Self {
-        let p99 = self.load.as_ref().map_or(0.0, |load| load.p99_ms);
+        let (p99, max) = self.load.as_ref().map_or((0.0, 0.0), |load| (load.p99_ms, load.max_ms));
         let failed = self.load.as_ref().is_some_and(|load| load.errors > 0);
-        self.met = Some(goal.is_met(self.value, p99) && !failed);
+        self.met = Some(goal.is_met(self.value, p99, max) && !failed);
         self.goal = Some(goal);
         self
     }
@@ -116,10 +132,11 @@ impl Row {
                 let errors = right(grouped(load.errors as f64));
                 cells.push(if load.errors > 0 { errors.fg(Color::Red) } else { errors });
                 cells.push(right(format!("{:.2} / {:.2}", load.server_cpus, load.loader_cpus)));
+                cells.push(right(format!("{:.1}", load.server_us_per_request)));
                 let memory = [load.own_bytes_before, load.own_bytes_after].map(|n| Unit::Bytes.text(n));
                 cells.push(right(memory.join(" / ")));
             }
-            None => cells.extend((0..7).map(|_| Cell::new(""))),
+            None => cells.extend((0..8).map(|_| Cell::new(""))),
         }
         cells.push(match (self.goal, self.met) {
             (Some(goal), Some(met)) => {
@@ -133,10 +150,11 @@ impl Row {
 }
 
 impl Goal {
-    fn is_met(self, value: f64, p99_ms: f64) -> bool {
+    fn is_met(self, value: f64, p99: f64, max: f64) -> bool {
         match self {
             Self::AtLeast(least) => value >= least,
-            Self::AtLeastWithP99(least, p99_below) => value >= least && p99_ms < p99_below,
+            Self::AtLeastWithin { least, p99_ms, max_ms } => value >= least && p99 < p99_ms && max < max_ms,
+            Self::ShareOf { whole, percent } => value >= whole * percent / 100.0,
             Self::Below(limit) => value < limit,
             Self::Exactly(wanted) => value == wanted,
         }
@@ -145,7 +163,12 @@ impl Goal {
     fn text(self, unit: Unit) -> String {
         match self {
             Self::AtLeast(least) => format!("≥ {}", unit.text(least)),
-            Self::AtLeastWithP99(least, p99) => format!("≥ {}, p99 < {p99:.0} ms", unit.text(least)),
+            Self::AtLeastWithin { least, p99_ms, max_ms } => {
+                format!("≥ {}, p99 < {p99_ms:.0} ms, max < {max_ms:.0} ms", unit.text(least))
+            }
+            Self::ShareOf { whole, percent } => {
+                format!("≥ {percent:.0} % of the ceiling, {}", unit.text(whole * percent / 100.0))
+            }
             Self::Below(limit) => format!("< {}", unit.text(limit)),
             Self::Exactly(wanted) => unit.text(wanted),
         }
@@ -190,6 +213,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
         "max ms",
         "errors",
         "processors\nserver / load",
+        "µs of server\na request",
         "own memory\nbefore / after",
         "goal",
     ]);
@@ -220,9 +244,14 @@ mod tests {
         let row = |value| Row::figure("x", value, Unit::Rows).with_goal(Goal::Exactly(0.0));
         assert_eq!(row(0.0).met, Some(true));
         assert_eq!(row(1.0).met, Some(false));
-        assert!(Goal::AtLeastWithP99(10.0, 50.0).is_met(10.0, 49.0));
-        assert!(!Goal::AtLeastWithP99(10.0, 50.0).is_met(10.0, 50.0));
-        assert!(!Goal::Below(1.0).is_met(1.0, 0.0));
+        let within = Goal::AtLeastWithin { least: 10.0, p99_ms: 50.0, max_ms: 100.0 };
+        assert!(within.is_met(10.0, 49.0, 99.0));
+        assert!(!within.is_met(9.0, 49.0, 99.0));
+        assert!(!within.is_met(10.0, 50.0, 99.0));
+        assert!(!within.is_met(10.0, 49.0, 100.0));
+        let share = Goal::ShareOf { whole: 100.0, percent: 60.0 };
+        assert!(share.is_met(60.0, 0.0, 0.0) && !share.is_met(59.0, 0.0, 0.0));
+        assert!(!Goal::Below(1.0).is_met(1.0, 0.0, 0.0));
         assert!(table(&[row(1.0)]).contains("0 rows: missed"));
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::factors::passkey::Passkeys;
 use crate::flows::clients::Clients;
 use crate::flows::feed::Feed;
+use crate::flows::introspect::ReadyAnswers;
 use crate::flows::policy::{MAX_ACCESS, Policy};
 use crate::flows::resources::Resources;
 use crate::flows::status_lists::StatusLists;
@@ -32,6 +33,8 @@ pub struct App {
     pub clients: Clients,
     /// The APIs' keys to encrypt to.
     pub resources: Resources,
+    /// Answers of introspection that are good still.
+    pub ready_answers: ReadyAnswers,
     /// The password pool.
     pub passwords: Passwords,
     /// Passkeys, where the issuer's host can have them.
@@ -75,6 +78,7 @@ impl App {
             keys,
             clock,
             policy,
+            ready_answers: ReadyAnswers::default(),
             passwords,
             passkeys,
             throttle: Throttle::default(),

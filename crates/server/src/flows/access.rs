@@ -152,7 +152,7 @@ fn claims(
         exp: now.plus(lifetime).seconds(),
         iat: now.seconds(),
         nbf: None,
-        jti: URL_SAFE_NO_PAD.encode(crate::entropy::bytes::<16>()),
+        jti: URL_SAFE_NO_PAD.encode(crate::entropy::bytes_for_id::<16>()),
         client_id: client.id.clone(),
         scope,
         rev: 0,

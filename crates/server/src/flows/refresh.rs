@@ -5,6 +5,7 @@
 //! means. `judge` is pure; it is the decision table of `docs/refresh.md` in code, and the model
 //! checker runs this very function.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_wire::{ClientId, IdempotencyKey, RefreshToken, Scope, TokenAnswer};
@@ -14,7 +15,7 @@ use super::clients::{AuthenticatedClient, Credentials};
 use super::{FlowError, FlowResult, Refusal, id_tokens, revocation};
 use crate::app::App;
 use crate::flows::Origin;
-use crate::keys::{PresentedRefresh, RefreshTokenError, retry_hash};
+use crate::keys::{KeySet, PresentedRefresh, RefreshTokenError, retry_hash};
 use crate::store::{
     Client, Context, Event, EventKind, Lockstep, Reason, Replay, RotateSession, Rotation, Standing, Target,
     TokenFormat,
@@ -59,8 +60,8 @@ pub async fn run(
     now: Timestamp,
 ) -> FlowResult<(TokenAnswer, Outcome)> {
     let mut client = app.clients.authenticate(credentials, now).await?;
-    let presented = open(app, &request.token, now).await?;
-    let context = app.keys.snapshot().context(&request.origin.network, &request.origin.agent);
+    let (keys, presented) = open(app, &request.token, now).await?;
+    let context = keys.context(&request.origin.network, &request.origin.agent);
     let retry_hash = request.idempotency_key.as_ref().map(|key| retry_hash(presented.session, key));
     let nonce_hash = presented.nonce.hash();
 
@@ -92,7 +93,7 @@ pub async fn run(
                 nonce_hash,
                 client: client.id().clone(),
                 client_revision: client.revision(),
-                key_number: app.keys.snapshot().newest_refresh_key(now),
+                key_number: keys.newest_refresh_key(now),
                 retry_hash,
                 context,
                 now,
@@ -100,7 +101,8 @@ pub async fn run(
             .await?;
         if let Some(standing) = rotated {
             note_new_network(app, &standing, request, now);
-            let answer = answer(app, &client, &standing, &presented, request, recipients, now).await?;
+            let answer =
+                answer(app, (&keys, &presented), &client, &standing, request, recipients, now).await?;
             return Ok((answer, Outcome::Rotated));
         }
 
@@ -128,7 +130,8 @@ pub async fn run(
                     .await?;
                 if let Some(standing) = replayed {
                     let answer =
-                        answer(app, &client, &standing, &presented, request, recipients, now).await?;
+                        answer(app, (&keys, &presented), &client, &standing, request, recipients, now)
+                            .await?;
                     return Ok((answer, Outcome::Replayed));
                 }
             }
@@ -271,20 +274,28 @@ fn is_inside(overlap: Duration, rotated_at: Timestamp, now: Timestamp) -> bool {
     !overlap.is_zero() && distance <= overlap
 }
 
-/// Checks the token without the store, but for a key that another node may have made just now.
-async fn open(app: &App, token: &RefreshToken, now: Timestamp) -> FlowResult<PresentedRefresh> {
+/// Checks the token without the store, but for a key that another node may have made just now; also
+/// gives the keys that know it.
+async fn open(
+    app: &App,
+    token: &RefreshToken,
+    now: Timestamp,
+) -> FlowResult<(Arc<KeySet>, PresentedRefresh)> {
     let refused = |error| match error {
         RefreshTokenError::LooksLikeJwt | RefreshTokenError::LooksLikeOpaqueAccess => {
             Refusal::AccessTokenAsRefreshToken
         }
         _ => Refusal::ForeignRefreshToken,
     };
-    match app.keys.snapshot().open_refresh(token.expose()) {
-        Ok(presented) => Ok(presented),
+    let keys = app.keys.snapshot();
+    match keys.open_refresh(token.expose()) {
+        Ok(presented) => Ok((keys, presented)),
         Err(RefreshTokenError::UnknownKey) => {
             // A key is known for a while before it makes tokens, so keys read a moment ago are all.
             app.look_for_keys(now).await?;
-            app.keys.snapshot().open_refresh(token.expose()).map_err(|error| refused(error).into())
+            let keys = app.keys.snapshot();
+            let presented = keys.open_refresh(token.expose()).map_err(refused)?;
+            Ok((keys, presented))
         }
         Err(error) => Err(refused(error).into()),
     }
@@ -332,27 +343,24 @@ async fn check_grant(
 /// token because it is a function of the row and the presented nonce.
 async fn answer(
     app: &App,
+    (keys, presented): (&KeySet, &PresentedRefresh),
     client: &AuthenticatedClient,
     standing: &Standing,
-    presented: &PresentedRefresh,
     request: &RefreshRequest,
     recipients: Option<Recipients>,
     now: Timestamp,
 ) -> FlowResult<TokenAnswer> {
     let session = &standing.session;
-    let make = || {
-        app.keys.snapshot().refresh_token(
-            session.key_number,
-            session.id,
-            session.generation,
-            &presented.nonce,
-        )
+    let make = |keys: &KeySet| {
+        keys.refresh_token(session.key_number, session.id, session.generation, &presented.nonce)
     };
-    let refresh_token = match make() {
+    // Another request may have read them again meanwhile.
+    let refresh_token = match make(keys).or_else(|| make(&app.keys.snapshot())) {
         Some(token) => token,
         None => {
             app.reload_keys(now).await?;
-            make().ok_or(FlowError::Internal("the key of a current refresh token is gone"))?
+            make(&app.keys.snapshot())
+                .ok_or(FlowError::Internal("the key of a current refresh token is gone"))?
         }
     };
     let granted = session.scope.intersection(&client.settings().scope);

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
 use super::Public;
+use super::answer;
 use super::error::OAuthError;
 use super::request::{self, Accepts};
 use crate::flows::{Refusal, introspect};
@@ -25,7 +25,7 @@ pub(super) async fn introspection(State(public): State<Arc<Public>>, request: Re
     match result {
         Ok(answer) => {
             public.app.metrics.introspection(answer.active);
-            Json(answer).into_response()
+            answer::written(answer.json)
         }
         Err(error) => OAuthError::new(&error, request.basic()).into_response(),
     }

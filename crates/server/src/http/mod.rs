@@ -2,6 +2,7 @@
 
 mod account;
 pub mod admin;
+mod answer;
 mod assets;
 mod authorize;
 pub mod body;

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{Route, any, get, post};
 use countersign_wire::AdminToken;
+use futures_util::future::Either;
 use http::{HeaderName, Method, header};
+use tower::layer::layer_fn;
+use tower::{Layer as _, Service as _, service_fn};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{
@@ -115,11 +118,28 @@ fn for_registered_origins(public: &Arc<Public>) -> Router<Arc<Public>> {
         ])
         .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
         .max_age(std::time::Duration::from_secs(600));
-    Router::new()
+    let routes = Router::new()
         .route("/oauth/token", post(token::token))
         .route("/oauth/revoke", post(revoke::revoke))
-        .route("/oauth/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
-        .layer(cors)
+        .route("/oauth/userinfo", get(userinfo::userinfo).post(userinfo::userinfo));
+    with_cors(routes, cors)
+}
+
+/// Only what has an `Origin` passes the layer: most of what asks here is no browser. Answers of these
+/// endpoints are never kept by caches, so they need not `vary`.
+fn with_cors(routes: Router<Arc<Public>>, cors: CorsLayer) -> Router<Arc<Public>> {
+    let cors = Arc::new(cors);
+    routes.layer(layer_fn(move |mut route: Route| {
+        let cors = Arc::clone(&cors);
+        service_fn(move |request: Request| {
+            if request.headers().contains_key(header::ORIGIN) {
+                Either::Left(cors.layer(route.clone()).call(request))
+            } else {
+                // A route is always ready, and the router has cloned this one for this request.
+                Either::Right(route.call(request))
+            }
+        })
+    }))
 }
 
 /// Public documents.

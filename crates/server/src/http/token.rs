@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use countersign_wire::{Grant, IdempotencyKey, TokenAnswer, TokenRequest};
 use http::HeaderMap;
 
 use super::Public;
+use super::answer;
 use super::error::OAuthError;
 use super::request::{self, Accepts, OAuthRequest};
 use crate::flows::refresh::{Outcome, RefreshRequest};
@@ -26,14 +26,14 @@ pub(super) async fn token(State(public): State<Arc<Public>>, request: Request) -
         Ok(request) => request,
         Err(unreadable) => return unreadable.into_response(),
     };
-    let (grant, answer) = match TokenRequest::parse(&request.parameters) {
-        Ok(parsed) => answer(&public, &request, parsed, now).await,
+    let (grant, result) = match TokenRequest::parse(&request.parameters) {
+        Ok(parsed) => grant(&public, &request, parsed, now).await,
         Err(body) => (GrantLabel::Other, Err(Refusal::Request(body).into())),
     };
-    match answer {
+    match result {
         Ok(answer) => {
             public.app.metrics.token_request(grant, TokenOutcome::Issued);
-            Json(answer).into_response()
+            answer::json(&answer)
         }
         Err(error) => {
             let error = OAuthError::new(&error, request.basic());
@@ -43,7 +43,7 @@ pub(super) async fn token(State(public): State<Arc<Public>>, request: Request) -
     }
 }
 
-async fn answer(
+async fn grant(
     public: &Public,
     request: &OAuthRequest,
     parsed: TokenRequest,

@@ -1,10 +1,11 @@
 //! What the writes of a refresh do to a session, as pure functions: who may write, and what the row
 //! is afterwards.
 //!
-//! The engines do this in SQL, where the condition and the change are one statement. These
-//! functions say the same for those who have no engine: the model checker explores them in the
-//! store's place. The contract case `the_sql_does_what_the_pure_form_says` holds each engine to
-//! them on many random rows, which is what makes the model a model of the server.
+//! SQLite's writer calls these functions themselves, between reading the row and writing it under
+//! the lock that it alone has (decision 0017). PostgreSQL, where others write at the same time, does
+//! this in SQL, where the condition and the change are one statement. The model checker explores the
+//! functions in the store's place, and the contract case `the_sql_does_what_the_pure_form_says`
+//! holds each engine to them on many random rows: that makes the model a model of the server.
 
 use super::{Ended, Reason, Recent, Replay, RotateSession, Standing};
 use crate::time::Timestamp;
@@ -34,12 +35,11 @@ impl Standing {
     }
 
     /// The row after [`Store::rotate`](super::Store::rotate); `None` when nothing changes.
-    pub fn rotated(&self, rotate: &RotateSession) -> Option<Self> {
+    pub fn rotated(mut self, rotate: &RotateSession) -> Option<Self> {
         if !self.admits_rotation(rotate) {
             return None;
         }
-        let mut after = self.clone();
-        let session = &mut after.session;
+        let session = &mut self.session;
         if rotate.advance {
             session.generation = session.generation.checked_add(1)?;
             session.key_number = rotate.key_number;
@@ -52,18 +52,17 @@ impl Standing {
         let at = Timestamp(rotate.now.0.div_euclid(1000) * 1000);
         session.recent.insert(0, Recent { at, context: rotate.context });
         session.recent.truncate(Recent::KEPT);
-        Some(after)
+        Some(self)
     }
 
     /// The row after [`Store::replay`](super::Store::replay); `None` when nothing changes.
-    pub fn replayed(&self, replay: &Replay) -> Option<Self> {
+    pub fn replayed(mut self, replay: &Replay) -> Option<Self> {
         if !self.admits_replay(replay) {
             return None;
         }
-        let mut after = self.clone();
-        after.session.replays = after.session.replays.saturating_add(1);
-        after.session.lockstep = replay.lockstep;
-        Some(after)
+        self.session.replays = self.session.replays.saturating_add(1);
+        self.session.lockstep = replay.lockstep;
+        Some(self)
     }
 
     /// The row after [`Store::revoke`](super::Store::revoke) of this session; `None` when it has

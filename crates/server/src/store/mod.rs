@@ -1,9 +1,9 @@
 //! What the product needs remembered, in the product's words. Two engines keep it, SQLite and
 //! PostgreSQL; one suite, `contract.rs`, says what each must do.
 //!
-//! Rules for an engine: a gate is in the SQL of the write that it guards, never in a read before
-//! it; a write is answered only when it is durable; an outcome that is not known is
-//! [`StoreError::Unavailable`], never a guess.
+//! Rules for an engine: a gate is in the SQL of the write that it guards, or is read under the lock
+//! without which nobody writes, never in a read before it; a write is answered only when it is
+//! durable; an outcome that is not known is [`StoreError::Unavailable`], never a guess.
 
 mod browser;
 mod client;
@@ -134,6 +134,11 @@ pub trait Store: Send + Sync + 'static {
     /// Whether an access token's session, user, client, tenant and id are all still good, and
     /// whether the caller's record is still of the revision it was authenticated with.
     async fn liveness(&self, query: &LivenessQuery) -> StoreResult<Liveness>;
+
+    /// How many changes there have been that may have ended something. What [`Self::liveness`] found
+    /// good stays good while this number, read before it was asked, is the same. `None`: others write
+    /// to the store too, so it must be asked each time.
+    fn endings(&self) -> Option<u64>;
 
     /// The gate of client credentials: the newest revocation's number, if the client is enabled
     /// and still of that revision.

@@ -35,10 +35,12 @@ impl Recent {
     /// longer: a table full of rows that grow splits its pages.
     pub const FIELD_LEN: usize = Self::KEPT * Self::LEN;
 
-    /// The field of a new session: this entry, and room for the rest.
-    pub fn first_field(self) -> [u8; Self::FIELD_LEN] {
+    /// The row's field: these entries, newest first, and room for the rest.
+    pub fn encode_all(entries: &[Self]) -> [u8; Self::FIELD_LEN] {
         let mut field = [0; Self::FIELD_LEN];
-        field.iter_mut().zip(self.encode()).for_each(|(place, byte)| *place = byte);
+        for (place, entry) in field.chunks_exact_mut(Self::LEN).zip(entries) {
+            place.copy_from_slice(&entry.encode());
+        }
         field
     }
 
@@ -195,8 +197,8 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// True while nothing has ended the session: the exact condition that the conditional updates
-    /// test in SQL, but for the generation and the client's revision.
+    /// True while nothing has ended the session: the exact condition of the conditional updates, but
+    /// for the generation and the client's revision.
     pub fn is_live(&self, now: Timestamp) -> bool {
         let Self { session, gates, .. } = self;
         session.ended.is_none()
@@ -382,13 +384,15 @@ mod tests {
             at: Timestamp(seconds * 1000),
             context: Context { network: 1, agent: 2 },
         };
-        let mut field = entry(1).first_field().to_vec();
+        let mut field = Recent::encode_all(&[entry(1)]).to_vec();
         assert_eq!(Recent::decode_all(&field), [entry(1)]);
         for seconds in 2..=6 {
             field.splice(0..0, entry(seconds).encode());
             field.truncate(Recent::FIELD_LEN);
             assert_eq!(field.len(), Recent::FIELD_LEN);
         }
-        assert_eq!(Recent::decode_all(&field), [entry(6), entry(5), entry(4), entry(3)]);
+        let kept = [entry(6), entry(5), entry(4), entry(3)];
+        assert_eq!(Recent::decode_all(&field), kept);
+        assert_eq!(Recent::encode_all(&kept).as_slice(), field);
     }
 }

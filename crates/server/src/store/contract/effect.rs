@@ -34,10 +34,10 @@ pub(crate) async fn the_sql_does_what_the_pure_form_says(store: Arc<dyn Store>) 
             before = world.standing(&before).await;
             let (stored, expected) = if rng.one_in(2) {
                 let rotate = perturbed_rotation(&world, &before, &other.id, &mut rng);
-                (store.rotate(&rotate).await.unwrap(), before.rotated(&rotate))
+                (store.rotate(&rotate).await.unwrap(), before.clone().rotated(&rotate))
             } else {
                 let replay = perturbed_replay(&world, &before, &other.id, &mut rng);
-                (store.replay(&replay).await.unwrap(), before.replayed(&replay))
+                (store.replay(&replay).await.unwrap(), before.clone().replayed(&replay))
             };
             assert_eq!(stored, expected, "seed {SEED:#x}, session {number}");
             let now = world.standing(&before).await;

@@ -206,6 +206,10 @@ impl Store for PostgresStore {
         retrying(|| self.liveness_once(query)).await
     }
 
+    fn endings(&self) -> Option<u64> {
+        None
+    }
+
     async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>> {
         retrying(|| self.client_position_once(client, revision)).await
     }

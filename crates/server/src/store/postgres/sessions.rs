@@ -190,7 +190,7 @@ async fn insert_session(
     new: &NewSession,
     index: Option<i64>,
 ) -> Result<Option<StartRefusal>, Failure> {
-    let recent = Recent { at: new.now, context: new.context }.first_field();
+    let recent = Recent::encode_all(&[Recent { at: new.now, context: new.context }]);
     let params: Params<'_> = &[
         &new.user.0,
         &new.client.as_str(),

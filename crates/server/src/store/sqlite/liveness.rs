@@ -1,7 +1,7 @@
 //! Whether an access token is still good: one statement, whatever the token, or none when it was
 //! good before and nothing has been ended since.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use countersign_wire::ClientId;
@@ -70,6 +70,41 @@ impl KnownGood {
     }
 }
 
+/// Most clients whose position is remembered.
+const CLIENTS: usize = 1024;
+
+/// What [`client_position`] found after so many endings, and would find until the next: each number
+/// of the log, and each change of a client, is one.
+#[derive(Default)]
+pub(super) struct Positions(Mutex<(u64, HashMap<ClientId, Position>)>);
+
+struct Position {
+    revision: u64,
+    position: u64,
+}
+
+impl Positions {
+    /// What is known; `endings` was read after the question was asked.
+    pub(super) fn find(&self, endings: u64, client: &ClientId, revision: u64) -> Option<u64> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.1.get(client).filter(|found| known.0 == endings && found.revision == revision)?;
+        Some(found.position)
+    }
+
+    /// Remembers it; `endings` was read before the store was.
+    pub(super) fn add(&self, endings: u64, client: &ClientId, revision: u64, position: u64) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if endings < known.0 {
+            return;
+        }
+        if endings > known.0 || known.1.len() >= CLIENTS {
+            known.1.clear();
+        }
+        known.0 = endings;
+        known.1.insert(client.clone(), Position { revision, position });
+    }
+}
+
 /// Answers the query.
 pub(super) fn liveness(conn: &Connection, query: &LivenessQuery) -> StoreResult<Liveness> {
     let caller = query.caller.as_ref().map(|(id, _)| id.as_str());
@@ -121,6 +156,20 @@ mod tests {
         known.add(4, &token("b"));
         known.add(3, &token("a"));
         assert!(!known.has(4, &token("a")) && known.has(4, &token("b")));
+    }
+
+    #[test]
+    fn a_position_is_good_until_an_ending_and_for_its_revision() {
+        let known = Positions::default();
+        let client: ClientId = "app".parse().unwrap();
+        known.add(3, &client, 1, 7);
+        assert_eq!(known.find(3, &client, 1), Some(7));
+        assert_eq!(known.find(3, &client, 2), None);
+        assert_eq!(known.find(3, &"other".parse().unwrap(), 1), None);
+        assert_eq!(known.find(4, &client, 1), None);
+        known.add(4, &client, 2, 8);
+        known.add(3, &client, 1, 7);
+        assert_eq!(known.find(4, &client, 2), Some(8));
     }
 
     #[test]

@@ -37,10 +37,10 @@ use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use self::checkpoint::LogKeeper;
-use self::liveness::KnownGood;
+use self::liveness::{KnownGood, Positions};
 use self::readers::Readers;
 use self::revocation::{Change, Done};
-use self::worker::{BULK_DEADLINE, DEADLINE, Extent, Worker};
+use self::worker::{BULK_DEADLINE, DEADLINE, Desk, Extent, Worker};
 use super::{
     Added, BrowserStanding, Client, ClientFilter, Consent, Event, EventFilter, Factor, FactorUse, KeyRecord,
     Liveness, LivenessQuery, LogoutNotice, NewBrowserSession, NewSession, OwnChange, Page, Place, Reason,
@@ -54,6 +54,7 @@ pub struct SqliteStore {
     writer: Worker,
     readers: Arc<Readers>,
     known_good: KnownGood,
+    positions: Positions,
     /// For what walks over many rows, so that nothing short waits behind it.
     walker: Worker,
     log_thread: Mutex<Option<JoinHandle<()>>>,
@@ -71,6 +72,7 @@ impl SqliteStore {
             writer: Worker::writer(path, keeper)?,
             readers,
             known_good: KnownGood::default(),
+            positions: Positions::default(),
             walker: Worker::walker(path)?,
             log_thread: Mutex::new(Some(log_thread)),
             changed: Notify::new(),
@@ -144,8 +146,14 @@ impl Store for SqliteStore {
 
     async fn start_session(&self, new: &NewSession) -> StoreResult<Started> {
         let new = new.clone();
-        let started = self.write(move |conn| session::start(conn, &new)).await?;
-        if matches!(&started, Started::Session { displaced, .. } if !displaced.is_empty()) {
+        // Signing in ends nothing, unless it is one session too many.
+        let start = move |desk: &mut Desk<'_>| {
+            let started = session::start(desk.conn, &new)?;
+            desk.ending |= displaces(&started);
+            Ok(started)
+        };
+        let started = self.writer.run_at_desk(Extent::Several, DEADLINE, start).await?;
+        if displaces(&started) {
             self.changed.notify_waiters();
         }
         Ok(started)
@@ -153,7 +161,9 @@ impl Store for SqliteStore {
 
     async fn rotate(&self, rotate: &RotateSession) -> StoreResult<Option<Standing>> {
         let rotate = rotate.clone();
-        self.writer.run(Extent::Single, DEADLINE, move |conn| session::rotate(conn, &rotate)).await
+        self.writer
+            .run_at_desk(Extent::Single, DEADLINE, move |desk| desk.rotations.rotate(desk.conn, &rotate))
+            .await
     }
 
     async fn replay(&self, replay: &Replay) -> StoreResult<Option<Standing>> {
@@ -199,7 +209,19 @@ impl Store for SqliteStore {
     }
 
     async fn client_position(&self, client: &ClientId, revision: u64) -> StoreResult<Option<u64>> {
-        self.read(|conn| liveness::client_position(conn, client, revision))
+        let endings = self.readers.endings();
+        if let Some(position) = self.positions.find(endings, client, revision) {
+            return Ok(Some(position));
+        }
+        let position = self.read(|conn| liveness::client_position(conn, client, revision))?;
+        if let Some(position) = position {
+            self.positions.add(endings, client, revision, position);
+        }
+        Ok(position)
+    }
+
+    fn endings(&self) -> Option<u64> {
+        Some(self.readers.endings())
     }
 
     async fn has_status_list(&self, list: u64) -> StoreResult<bool> {
@@ -568,6 +590,10 @@ impl Store for SqliteStore {
     }
 }
 
+fn displaces(started: &Started) -> bool {
+    matches!(started, Started::Session { displaced, .. } if !displaced.is_empty())
+}
+
 fn find_table(name: &str) -> StoreResult<&'static Table> {
     Table::find(name).ok_or_else(|| StoreError::Broken(format!("there is no table {name:?}")))
 }
@@ -575,6 +601,7 @@ fn find_table(name: &str) -> StoreResult<&'static Table> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::contract::fixtures::{T0, World, at, keep, new_session};
 
     async fn fresh() -> (Arc<dyn Store>, tempfile::TempDir) {
         let dir = tempfile::tempdir().unwrap();
@@ -583,6 +610,50 @@ mod tests {
     }
 
     crate::store::contract::contract_tests!(fresh);
+
+    /// What is remembered as good rests on this number.
+    #[tokio::test]
+    async fn everything_that_ends_something_is_counted_and_nothing_else() {
+        let (store, _dir) = fresh().await;
+        let world = World::new(store.clone()).await;
+        let endings = || store.endings().unwrap();
+        let start = async |limit| {
+            let mut new = new_session(world.user.id, &world.client, T0);
+            new.limit = limit;
+            world.start_as(&new).await
+        };
+        let before = endings();
+        let first = start(2).await;
+        let second = start(2).await;
+        let second = world.rotate(&second, at(1_000)).await.unwrap();
+        assert_eq!(endings(), before);
+
+        let mut last = before;
+        let mut is_counted = |what: &str| {
+            assert!(endings() > last, "{what}");
+            last = endings();
+        };
+        start(2).await;
+        assert!(world.standing(&first).await.session.ended.is_some());
+        is_counted("a session too many");
+        world.revoke(&Target::Session(second.session.id), Reason::Operator, at(2_000)).await;
+        is_counted("a revocation");
+        let id = &world.client.id;
+        let revision = world.client.revision;
+        let position = store.client_position(id, revision).await.unwrap();
+        assert_eq!(store.client_position(id, revision).await.unwrap(), position);
+        assert!(store.replace_client(&world.client, revision).await.unwrap());
+        is_counted("a change of a client");
+        assert_eq!(store.client_position(id, revision).await.unwrap(), None);
+        assert_eq!(store.client_position(id, revision + 1).await.unwrap(), position);
+        store.set_client_enabled(id, false, at(3_000), keep(at(3_000))).await.unwrap().unwrap();
+        is_counted("the disabling of a client");
+        assert_eq!(store.client_position(id, revision + 2).await.unwrap(), None);
+        store.change_user(world.user.id, &UserChange::SignOut, at(4_000), keep(at(4_000))).await.unwrap();
+        is_counted("a sign-out");
+        store.purge(at(5_000), at(5_000), 1).await.unwrap();
+        is_counted("a purge");
+    }
 
     #[tokio::test]
     async fn what_was_answered_is_there_after_a_close() {

@@ -1,7 +1,7 @@
 //! What is done to a session: start, rotate, replay, note.
 
 use countersign_wire::SessionId;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::convert::{Columns, collect, int, json, millis};
 use super::event::{self, Concerns};
@@ -14,105 +14,77 @@ use crate::store::{
 };
 use crate::time::Timestamp;
 
-/// The condition of both updates: `Standing::is_live`, and that the presentation is of this
-/// session's current generation, by its client, decided with the client's current record.
-macro_rules! while_current {
-    () => {
-        " WHERE id = ?1 AND generation = ?2 AND nonce_hash = ?3 AND client_id = ?4
-            AND ended_at IS NULL AND expires_at > ?6 AND idle_expires_at > ?6
-            AND EXISTS (SELECT 1 FROM client c
-                 WHERE c.id = ?4 AND c.enabled AND c.revision = ?5 AND c.cut <= session.born)
-            AND EXISTS (SELECT 1 FROM user u
-                 WHERE u.id = session.user_id AND u.enabled AND u.stamp = session.user_stamp
-                   AND coalesce((SELECT t.cut FROM tenant t WHERE t.id = u.tenant), 0) <= session.born)
-            AND (SELECT m.cut FROM meta m WHERE m.id = 1) <= session.born"
-    };
+/// What a refresh writes. The row was read in the same transaction, under the lock of the one that
+/// writes, so nothing can have moved since: what is tested here again is what must never break.
+const ROTATE: &str = "UPDATE session SET generation = ?3, key_number = ?4, retry_hash = ?5, rotated_at = ?6,
+            idle_expires_at = ?7, recent = ?8
+      WHERE id = ?1 AND generation = ?2 AND ended_at IS NULL";
+
+const REPLAYED: &str = "UPDATE session SET replays = ?3, lockstep_generation = ?4, lockstep_streak = ?5
+      WHERE id = ?1 AND generation = ?2 AND ended_at IS NULL";
+
+/// The statements of refreshes, for as long as a transaction takes: most of its calls are refreshes,
+/// and looking a statement up in the connection's cache hashes its whole text.
+#[derive(Default)]
+pub(super) struct Rotations<'c> {
+    find: Option<CachedStatement<'c>>,
+    write: Option<CachedStatement<'c>>,
 }
 
-/// What a refresh writes in any case: time only ages, idle expiry never passes the absolute one,
-/// the newest place is put in front of the last few.
-macro_rules! seen {
-    () => {
-        " idle_expires_at = max(idle_expires_at, min(?6 + idle_lifetime, expires_at)),
-          recent = substr(CAST(?7 || recent AS BLOB), 1, ?8)"
-    };
+impl<'c> Rotations<'c> {
+    /// The conditional update of a refresh.
+    pub(super) fn rotate(
+        &mut self,
+        conn: &'c Connection,
+        rotate: &RotateSession,
+    ) -> StoreResult<Option<Standing>> {
+        let find = held(&mut self.find, || standing::prepare(conn))?;
+        let Some(before) = standing::find_by(find, rotate.id)? else { return Ok(None) };
+        let Some(after) = before.rotated(rotate) else { return Ok(None) };
+        let session = &after.session;
+        let write = held(&mut self.write, || conn.prepare_cached(ROTATE))?;
+        let changed = write.execute(params![
+            session.id.0.as_bytes(),
+            rotate.generation,
+            session.generation,
+            session.key_number,
+            session.retry_hash,
+            session.rotated_at.0,
+            session.idle_expires_at.0,
+            Recent::encode_all(&session.recent)
+        ])?;
+        Ok((changed == 1).then_some(after))
+    }
 }
 
-const ADVANCE: &str = concat!(
-    "UPDATE session SET generation = generation + 1, key_number = ?9, retry_hash = ?10,
-            rotated_at = max(rotated_at, ?6),",
-    seen!(),
-    while_current!()
-);
-
-const KEEP: &str = concat!("UPDATE session SET", seen!(), while_current!());
-
-const REPLAYED: &str = concat!(
-    "UPDATE session SET replays = replays + 1, lockstep_generation = ?7, lockstep_streak = ?8",
-    while_current!(),
-    " AND lockstep_generation = ?9 AND lockstep_streak = ?10"
-);
-
-/// Bytes that the last few refreshes take.
-const RECENT_LEN: usize = Recent::FIELD_LEN;
-
-/// The conditional update of a refresh.
-pub(super) fn rotate(conn: &Connection, rotate: &RotateSession) -> StoreResult<Option<Standing>> {
-    let id = rotate.id.0.as_bytes();
-    let client = rotate.client.as_str();
-    let revision = int(rotate.client_revision);
-    let recent = Recent { at: rotate.now, context: rotate.context }.encode();
-    let changed = if rotate.advance {
-        conn.prepare_cached(ADVANCE)?.execute(params![
-            id,
-            rotate.generation,
-            rotate.nonce_hash,
-            client,
-            revision,
-            rotate.now.0,
-            recent,
-            RECENT_LEN as i64,
-            rotate.key_number,
-            rotate.retry_hash
-        ])?
-    } else {
-        conn.prepare_cached(KEEP)?.execute(params![
-            id,
-            rotate.generation,
-            rotate.nonce_hash,
-            client,
-            revision,
-            rotate.now.0,
-            recent,
-            RECENT_LEN as i64
-        ])?
-    };
-    if changed == 0 { Ok(None) } else { standing::find(conn, rotate.id) }
+fn held<'h, 'c>(
+    place: &'h mut Option<CachedStatement<'c>>,
+    prepare: impl FnOnce() -> rusqlite::Result<CachedStatement<'c>>,
+) -> StoreResult<&'h mut CachedStatement<'c>> {
+    Ok(match place {
+        Some(statement) => statement,
+        None => place.insert(prepare()?),
+    })
 }
 
 /// The record of a permitted replay.
 pub(super) fn replay(conn: &Connection, replay: &Replay) -> StoreResult<Option<Standing>> {
+    let Some(before) = standing::find(conn, replay.id)? else { return Ok(None) };
+    let Some(after) = before.replayed(replay) else { return Ok(None) };
+    let session = &after.session;
     let changed = conn.prepare_cached(REPLAYED)?.execute(params![
-        replay.id.0.as_bytes(),
+        session.id.0.as_bytes(),
         replay.generation,
-        replay.nonce_hash,
-        replay.client.as_str(),
-        int(replay.client_revision),
-        replay.now.0,
-        replay.lockstep.generation,
-        replay.lockstep.streak,
-        replay.seen.generation,
-        replay.seen.streak
+        session.replays,
+        session.lockstep.generation,
+        session.lockstep.streak
     ])?;
     if changed == 0 {
         return Ok(None);
     }
-    let standing = standing::find(conn, replay.id)?;
-    if let Some(Standing { session, .. }) = &standing {
-        let concerns = Concerns::session(session.id, session.user, &session.client);
-        event::add(conn, replay.now, EventKind::Replay, concerns, &replay.detail)?;
-    }
-    Ok(standing)
+    let concerns = Concerns::session(session.id, session.user, &session.client);
+    event::add(conn, replay.now, EventKind::Replay, concerns, &replay.detail)?;
+    Ok(Some(after))
 }
 
 /// Starts a session and keeps the limit of its user's sessions.
@@ -211,7 +183,7 @@ fn insert(
         millis(new.idle_lifetime),
         idle_expires_at.0,
         expires_at.0,
-        Recent { at: new.now, context: new.context }.first_field(),
+        Recent::encode_all(&[Recent { at: new.now, context: new.context }]),
         new.scope.to_string(),
         json(&new.audience)?,
         new.device,

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use countersign_wire::SessionId;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, Statement, params};
 
 use super::convert::{Columns, first};
 use super::query::Query;
@@ -37,7 +37,17 @@ const LIVE: &str = "(s.ended_at IS NULL AND s.expires_at > ? AND s.idle_expires_
 
 /// A session and its gates.
 pub(super) fn find(conn: &Connection, id: SessionId) -> StoreResult<Option<Standing>> {
-    let mut statement = conn.prepare_cached(&ONE)?;
+    let mut statement = prepare(conn)?;
+    find_by(&mut statement, id)
+}
+
+/// The statement of [`find`], for who asks it again and again.
+pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    conn.prepare_cached(&ONE)
+}
+
+/// As [`find`], by the statement of [`prepare`].
+pub(super) fn find_by(statement: &mut Statement<'_>, id: SessionId) -> StoreResult<Option<Standing>> {
     first(statement.query(params![id.0.as_bytes()])?, standing)
 }
 

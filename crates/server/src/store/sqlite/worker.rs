@@ -12,10 +12,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::checkpoint::LogKeeper;
 use super::connection::{self, Purpose};
+use super::session::Rotations;
 use crate::store::{StoreError, StoreResult};
 
 /// Most calls that wait; more are turned away at once.
@@ -50,6 +52,22 @@ pub(super) enum Extent {
     Ending,
 }
 
+/// What a call works with: the connection, and what is kept for the transaction.
+pub(super) struct Desk<'c> {
+    pub(super) conn: &'c Connection,
+    /// The statements of refreshes.
+    pub(super) rotations: Rotations<'c>,
+    /// Whether a token that was good may be good no more afterwards. Calls of [`Extent::Ending`] set
+    /// it before they begin, others when they find that they end something.
+    pub(super) ending: bool,
+}
+
+impl<'c> Desk<'c> {
+    fn new(conn: &'c Connection) -> Self {
+        Self { conn, rotations: Rotations::default(), ending: false }
+    }
+}
+
 impl Worker {
     /// Starts the thread that writes.
     pub(super) fn writer(path: &Path, keeper: LogKeeper) -> StoreResult<Self> {
@@ -63,7 +81,8 @@ impl Worker {
 
     fn start(path: &Path, name: &str, purpose: Purpose, keeper: Option<LogKeeper>) -> StoreResult<Self> {
         let (queue, receiver) = sync_channel(QUEUE);
-        let served = Served { conn: connection::open(path, purpose)?, purpose, keeper };
+        let runtime = Handle::try_current().ok();
+        let served = Served { conn: connection::open(path, purpose)?, purpose, keeper, runtime };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || served.serve(&receiver))
@@ -76,6 +95,20 @@ impl Worker {
     pub(super) async fn run<T, F>(&self, extent: Extent, deadline: Duration, work: F) -> StoreResult<T>
     where
         F: FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.run_at_desk(extent, deadline, move |desk| work(desk.conn)).await
+    }
+
+    /// As [`Self::run`], for what needs more than the connection.
+    pub(super) async fn run_at_desk<T, F>(
+        &self,
+        extent: Extent,
+        deadline: Duration,
+        work: F,
+    ) -> StoreResult<T>
+    where
+        F: FnOnce(&mut Desk<'_>) -> StoreResult<T> + Send + 'static,
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
@@ -116,7 +149,7 @@ trait Call: Send {
     fn is_abandoned(&self) -> bool;
     fn extent(&self) -> Extent;
     /// Runs the work and keeps its result; says whether it succeeded.
-    fn run(&mut self, conn: &Connection) -> bool;
+    fn run(&mut self, desk: &mut Desk<'_>) -> bool;
     /// Hands out the result, or why the transaction failed.
     fn answer(self: Box<Self>, outcome: &StoreResult<()>);
 }
@@ -130,7 +163,7 @@ struct Pending<T, F> {
 
 impl<T, F> Call for Pending<T, F>
 where
-    F: FnOnce(&Connection) -> StoreResult<T> + Send,
+    F: FnOnce(&mut Desk<'_>) -> StoreResult<T> + Send,
     T: Send,
 {
     fn is_abandoned(&self) -> bool {
@@ -141,8 +174,8 @@ where
         self.extent
     }
 
-    fn run(&mut self, conn: &Connection) -> bool {
-        self.result = self.work.take().map(|work| work(conn));
+    fn run(&mut self, desk: &mut Desk<'_>) -> bool {
+        self.result = self.work.take().map(|work| work(desk));
         matches!(self.result, Some(Ok(_)))
     }
 
@@ -161,6 +194,8 @@ struct Served {
     conn: Connection,
     purpose: Purpose,
     keeper: Option<LogKeeper>,
+    /// Where those who ask are waiting, mostly.
+    runtime: Option<Handle>,
 }
 
 impl Served {
@@ -192,9 +227,10 @@ impl Served {
             waiting.drain(..).for_each(|call| call.answer(&Err(why.clone())));
             return;
         }
+        let mut desk = Desk::new(&self.conn);
         if self.purpose == Purpose::Walk {
             while let Some(mut call) = waiting.pop_front() {
-                call.run(&self.conn);
+                call.run(&mut desk);
                 call.answer(&Ok(()));
             }
             if self.execute("COMMIT").is_err() {
@@ -204,10 +240,9 @@ impl Served {
         }
         let mut done = Vec::with_capacity(waiting.len());
         let mut outcome = Ok(());
-        let mut ending = false;
         while let Some(mut call) = waiting.pop_front() {
-            ending |= call.extent() == Extent::Ending;
-            let stands = self.run_undoable(call.as_mut());
+            desk.ending |= call.extent() == Extent::Ending;
+            let stands = self.run_undoable(call.as_mut(), &mut desk);
             done.push(call);
             // A full disk and the like make SQLite undo the whole transaction.
             if stands.is_err() || self.conn.is_autocommit() {
@@ -216,6 +251,8 @@ impl Served {
                 break;
             }
         }
+        let ending = desk.ending;
+        drop(desk);
         if outcome.is_ok() {
             outcome = self.execute("COMMIT").map_err(|why| {
                 self.undo();
@@ -226,20 +263,30 @@ impl Served {
         if let Some(keeper) = &self.keeper {
             keeper.committed(ending);
         }
-        done.into_iter().for_each(|call| call.answer(&outcome));
+        self.hand_out(done, outcome);
         if let Some(keeper) = &mut self.keeper {
             keeper.after_commit(&self.conn);
         }
     }
 
+    /// Each answer wakes a task, which costs a lock and often a system call when it is done from
+    /// outside of the runtime. So a task of the runtime hands the answers out, and is woken once.
+    fn hand_out(&self, done: Vec<Box<dyn Call>>, outcome: StoreResult<()>) {
+        let answer = move || done.into_iter().for_each(|call| call.answer(&outcome));
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(async move { answer() })),
+            None => answer(),
+        }
+    }
+
     /// Runs a call so that a failure undoes what it wrote and nothing else.
-    fn run_undoable(&self, call: &mut dyn Call) -> StoreResult<()> {
+    fn run_undoable(&self, call: &mut dyn Call, desk: &mut Desk<'_>) -> StoreResult<()> {
         if call.extent() == Extent::Single {
-            call.run(&self.conn);
+            call.run(desk);
             return Ok(());
         }
         self.execute("SAVEPOINT call")?;
-        if !call.run(&self.conn) && !self.conn.is_autocommit() {
+        if !call.run(desk) && !self.conn.is_autocommit() {
             self.execute("ROLLBACK TO call")?;
         }
         if !self.conn.is_autocommit() {
