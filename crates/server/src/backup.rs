@@ -39,7 +39,7 @@ pub const FORMAT: &str = "countersign-backup";
 /// The version of the form of the lines.
 pub const VERSION: u32 = 1;
 /// The newest migration that the rows are of.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 5;
 /// Rows that are read or written at once.
 const PAGE: u32 = 1_000;
 /// Longest line, in bytes.
