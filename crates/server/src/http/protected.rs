@@ -3,31 +3,24 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use countersign_verify::Refusal;
 use countersign_wire::ErrorBody;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use crate::flows::bearer::{self, BearerRefusal};
 
-/// The token of `Authorization: Bearer` (RFC 6750 section 2.1). A token in the query is refused,
-/// not looked at (RFC 9700 section 4.3.2).
+/// The token of `Authorization: Bearer`, found as we tell APIs to find it.
 pub(super) fn bearer_token<'a>(
     headers: &'a HeaderMap,
     query: Option<&str>,
 ) -> Result<&'a str, BearerRefusal> {
-    if query.is_some_and(|query| query.split('&').any(|part| part.starts_with("access_token="))) {
-        return Err(BearerRefusal::InQuery);
-    }
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Err(BearerRefusal::Missing) };
-    if values.next().is_some() {
-        return Err(BearerRefusal::Malformed);
-    }
-    let text = value.to_str().map_err(|_| BearerRefusal::Malformed)?;
-    match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_start()),
-        _ => Err(BearerRefusal::Malformed),
-    }
+    let values = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    countersign_verify::bearer_token(values, query).map_err(|refusal| match refusal {
+        Refusal::InQuery => BearerRefusal::InQuery,
+        Refusal::Missing => BearerRefusal::Missing,
+        _ => BearerRefusal::Malformed,
+    })
 }
 
 /// The answer to a token that is not good here. `scope` is what was wanted (RFC 6750 section 3).

@@ -119,6 +119,21 @@ async fn revoke(server: &TestServer, target: &str, subject: &str) {
     server.admin_post("/revocations", body).await.assert_ok();
 }
 
+on_both!(an_entry_is_told_for_as_long_as_leeway_lets_its_tokens_live, |server| {
+    server.user("ana").await;
+    let app = server.public_client("app").await;
+    let pair = server.session("ana", &app).await;
+    revoke(&server, "session", &pair.sid).await;
+    let exp = poll(&server, &reader(&server, "api").await, "").await.entries[0].exp;
+    let left = exp - server.app.clock.now().seconds();
+    for (wait, is_told) in [(left, true), (58, true), (4, false)] {
+        server.advance(Duration::from_secs(wait));
+        let token = reader(&server, &format!("api-{wait}")).await;
+        let told = poll(&server, &token, "").await.entries.iter().any(|entry| entry.exp == exp);
+        assert_eq!(told, is_told, "{wait}");
+    }
+});
+
 on_both!(the_feed_is_for_who_was_allowed_to_read_it, |server| {
     server.user("ana").await;
     let app = server.public_client("app").await;
