@@ -1,7 +1,7 @@
 //! `countersign resource`.
 
 use clap::{Args, Subcommand};
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -91,8 +91,9 @@ impl Resource {
         match self {
             Self::Add(Add { audience, .. }) => {
                 let route = Route::to(&["resources", &audience]);
-                let answer = admin.call(Method::PUT, &route, Some(&json!({"encryption_key": key}))).await?;
-                let replaced = answer.get("created_at") != answer.get("changed_at");
+                let body = json!({"encryption_key": key});
+                let (status, answer) = admin.call_for(Method::PUT, &route, Some(&body)).await?;
+                let replaced = status != StatusCode::CREATED;
                 one_resource(context, &answer, replaced.then_some(REPLACED))
             }
             Self::List(List { extent }) => {

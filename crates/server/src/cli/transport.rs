@@ -99,14 +99,26 @@ impl Admin {
         path: &Route,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.call_for(method, path, body).await.map(|(_, answer)| answer)
+    }
+
+    /// The same with the status, which says whether something was made or replaced.
+    pub(crate) async fn call_for(
+        &self,
+        method: Method,
+        path: &Route,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value), Failure> {
         let response = self.send(method, path, body).await?;
+        let status = response.status();
         let bytes = remote::collect(response.into_body()).await?;
         if bytes.is_empty() {
-            return Ok(Value::Null);
+            return Ok((status, Value::Null));
         }
-        serde_json::from_slice(&bytes).map_err(|_| {
+        let answer = serde_json::from_slice(&bytes).map_err(|_| {
             Failure::refused("the answer is not JSON: is this Countersign's management listener?")
-        })
+        })?;
+        Ok((status, answer))
     }
 
     /// A request, and its answer with the body still to come. An error answer is a failure here.
