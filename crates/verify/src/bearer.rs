@@ -20,9 +20,12 @@ pub fn bearer_token<'a>(
     }
     let is_plain = |text: &&str| text.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~'));
     let text = std::str::from_utf8(value).ok().filter(is_plain).ok_or(Refusal::Malformed)?;
-    match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_start()),
-        _ => Err(Refusal::Malformed),
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    match token.trim_start() {
+        // RFC 6750 section 3.1: another method is as none.
+        _ if !scheme.eq_ignore_ascii_case("bearer") => Err(Refusal::Missing),
+        "" => Err(Refusal::Malformed),
+        token => Ok(token),
     }
 }
 
@@ -37,7 +40,10 @@ mod tests {
         assert_eq!(find(&["Bearer abc"], None), Ok("abc"));
         assert_eq!(find(&["bEARER  abc"], Some("q=access_token")), Ok("abc"));
         assert_eq!(find(&[], None), Err(Refusal::Missing));
-        for bad in ["abc", "Basic abc", "Bearer", "Bearer\u{a0}abc", "Bearer \u{7f}"] {
+        for other in ["", "abc", "Basic abc", "DPoP abc"] {
+            assert_eq!(find(&[other], None), Err(Refusal::Missing), "{other}");
+        }
+        for bad in ["Bearer", "bearer  ", "Bearer\u{a0}abc", "Bearer \u{7f}"] {
             assert_eq!(find(&[bad], None), Err(Refusal::Malformed), "{bad}");
         }
         assert_eq!(find(&["Bearer a", "Bearer a"], None), Err(Refusal::Malformed));

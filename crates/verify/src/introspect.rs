@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign_wire::AccessClaims;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::cache::{self, TokenHash};
@@ -18,6 +18,10 @@ use crate::{Refusal, Rejection, Undecided, payload};
 
 /// Most answers that are kept or awaited. Beyond it every token is asked about anew.
 const MAX_ANSWERS: usize = 16 * 1024;
+/// Most questions at once. Whoever comes beyond it is told to try again.
+const MAX_QUESTIONS: usize = 64;
+/// Longest time that an answer is kept.
+const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
 /// What came of a question; `None` while nothing has.
 type Answer = Option<Result<Verified, Refusal>>;
@@ -29,6 +33,7 @@ pub(crate) struct Introspection {
     /// How long an answer is kept.
     delay: Duration,
     answers: Mutex<HashMap<TokenHash, Kept>>,
+    places: Semaphore,
 }
 
 struct Kept {
@@ -39,7 +44,9 @@ struct Kept {
 
 impl Introspection {
     pub(crate) fn new(keys: Arc<Keys>, credentials: Credentials, delay: Duration) -> Self {
-        Self { keys, credentials, delay, answers: Mutex::default() }
+        // An answer is not kept for longer than anybody could mean, however much is asked for.
+        let delay = delay.min(LONGEST_DELAY);
+        Self { keys, credentials, delay, answers: Mutex::default(), places: Semaphore::new(MAX_QUESTIONS) }
     }
 
     /// What the issuer says of a token, times and audience checked here as well.
@@ -47,25 +54,26 @@ impl Introspection {
         let hash = cache::hash(token);
         let mut answer = match self.kept(&hash) {
             Some(answer) => answer,
-            None => self.begin(hash, token.to_owned(), now_seconds),
+            None => self.begin(hash, token.to_owned()),
         };
         let answer = answer.wait_for(Option::is_some).await.map(|answer| answer.clone());
         let verified = answer.ok().flatten().unwrap_or(Err(Refusal::Undecided(Undecided::Introspection)))?;
         let checker = self.keys.checker().ok_or(Refusal::Undecided(Undecided::Keys))?;
         checker.verifier().check_claims(&verified, now_seconds)?;
+        // Where there is a feed, it may know more than an answer that is kept.
+        checker.check_revoked(&verified)?;
         Ok(verified)
     }
 
     fn kept(&self, hash: &TokenHash) -> Option<watch::Receiver<Answer>> {
         let answers = self.lock();
         let kept = answers.get(hash)?;
-        // One that is awaited is as new as can be.
-        let is_awaited = kept.answer.borrow().is_none() && kept.answer.has_changed().is_ok();
-        (is_awaited || Instant::now() < kept.until).then(|| kept.answer.clone())
+        // Awaited or answered: an answer is as old as its question.
+        (Instant::now() < kept.until).then(|| kept.answer.clone())
     }
 
     /// Asks in a task of its own: whoever asked first may go away.
-    fn begin(self: &Arc<Self>, hash: TokenHash, token: String, now_seconds: u64) -> watch::Receiver<Answer> {
+    fn begin(self: &Arc<Self>, hash: TokenHash, token: String) -> watch::Receiver<Answer> {
         let (sender, receiver) = watch::channel(None);
         let mut answers = self.lock();
         if answers.len() >= MAX_ANSWERS {
@@ -80,7 +88,7 @@ impl Introspection {
         drop(answers);
         let this = self.clone();
         tokio::spawn(async move {
-            let answer = this.introspect(&token, now_seconds).await;
+            let answer = this.introspect(&token).await;
             if matches!(answer, Err(Refusal::Undecided(_))) {
                 // Not an answer: the next who comes asks again.
                 this.lock().remove(&hash);
@@ -90,8 +98,10 @@ impl Introspection {
         receiver
     }
 
-    async fn introspect(&self, token: &str, now_seconds: u64) -> Result<Verified, Refusal> {
+    async fn introspect(&self, token: &str) -> Result<Verified, Refusal> {
         let undecided = || Refusal::Undecided(Undecided::Introspection);
+        // Whoever sends many inventions gets no more of the issuer than this.
+        let _place = self.places.try_acquire().map_err(|_| undecided())?;
         let metadata = self.keys.known_metadata().ok_or_else(undecided)?;
         let url = metadata.introspection_endpoint.ok_or_else(undecided)?;
         let form = format!("token={}&token_type_hint=access_token", form_encoded(token));
@@ -103,11 +113,8 @@ impl Introspection {
             Some(false) => return Err(Rejection::Inactive.into()),
             None => return Err(undecided()),
         }
-        let claims: AccessClaims = payload::parse(&reply.body)?;
-        // RFC 7662 section 2.2 leaves it to the issuer to compare the expiry; it is compared here too.
-        if claims.exp <= now_seconds {
-            return Err(Rejection::Expired.into());
-        }
+        // A yes that is not understood is no answer.
+        let claims: AccessClaims = payload::parse(&reply.body).map_err(|_| undecided())?;
         Ok(Verified::new(claims))
     }
 

@@ -8,10 +8,10 @@ use crate::{Denial, Rejection};
 /// Why a request is not let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No token was sent.
+    /// No token was sent, or by another method than `Bearer`.
     #[error("send Authorization: Bearer <access token>")]
     Missing,
-    /// The header is not `Bearer` and a token, or came twice.
+    /// The header is `Bearer` without a token, is not text, or came twice.
     #[error("the Authorization header must be: Bearer, a space, the token")]
     Malformed,
     /// The token came in the URL, where it ends up in logs (RFC 9700 section 4.3.2).

@@ -48,13 +48,13 @@ impl ResourceMetadata {
         format!("{}{}", self.split().0, self.path())
     }
 
-    /// Origin and path, without a query and a slash at the end.
+    /// Origin and path, without a query, and without the slash that ends a host.
     fn split(&self) -> (&str, &str) {
         let resource = self.resource.split(['?', '#']).next().unwrap_or_default();
         let after_scheme = resource.find("://").map_or(0, |at| at + 3);
         let path_at = resource.get(after_scheme..).and_then(|rest| rest.find('/'));
         let (origin, path) = path_at.map_or((resource, ""), |at| resource.split_at(after_scheme + at));
-        (origin, path.trim_end_matches('/'))
+        (origin, if path == "/" { "" } else { path })
     }
 }
 
@@ -71,6 +71,7 @@ mod tests {
                 "https://api.example:8443/v1/a",
                 "https://api.example:8443/.well-known/oauth-protected-resource/v1/a",
             ),
+            ("https://api.example/v1/", "https://api.example/.well-known/oauth-protected-resource/v1/"),
         ] {
             assert_eq!(ResourceMetadata::new(resource, "https://login.example").url(), url);
         }

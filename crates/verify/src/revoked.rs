@@ -1,11 +1,11 @@
-//! What is revoked, in memory: asked for every request, so it has no lock that all share and no
-//! list that is searched.
+//! What is revoked, in memory: asked for every request, so there is no lock that a writer holds for
+//! long, and no list that is searched.
 //!
 //! An id is kept as 16 bytes. A million entries take 24 to 48 MiB, as the tables' sizes double.
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -26,6 +26,8 @@ pub struct RevokedSet {
     len: AtomicUsize,
     /// The shard that is swept next.
     next: AtomicUsize,
+    /// Tokens that expired up to here may have been revoked, and that be forgotten.
+    forgotten: AtomicU64,
 }
 
 /// Ids, each with the second in which its entry can be forgotten.
@@ -78,6 +80,7 @@ impl Default for RevokedSet {
             wide: RwLock::default(),
             len: AtomicUsize::new(0),
             next: AtomicUsize::new(0),
+            forgotten: AtomicU64::new(0),
         }
     }
 }
@@ -111,7 +114,9 @@ impl RevokedSet {
 
     /// The same, for a token whose ids are worked out.
     pub(crate) fn ends_by(&self, subjects: &Subjects, claims: &AccessClaims) -> bool {
-        self.read(&subjects.token).ended.contains_key(&subjects.token)
+        // A clock that was ahead, and is set back, does not bring them to life.
+        claims.exp <= self.forgotten.load(Ordering::Acquire)
+            || self.read(&subjects.token).ended.contains_key(&subjects.token)
             || subjects.session.is_some_and(|key| self.read(&key).ended.contains_key(&key))
             || subjects.user.is_some_and(|(key, known)| {
                 self.read(&key).users.get(&key).is_some_and(|(stv, _)| known < *stv)
@@ -134,6 +139,7 @@ impl RevokedSet {
     /// Forgets some of what concerns no token any more: a part of the whole, so that nobody waits
     /// for it. 64 calls go once through everything.
     pub fn forget_some(&self, now_seconds: u64) {
+        self.forgotten.fetch_max(now_seconds, Ordering::AcqRel);
         let at = self.next.fetch_add(1, Ordering::Relaxed) % SHARDS;
         if let Some(shard) = self.shards.get(at) {
             let mut shard = write(shard);
@@ -151,6 +157,13 @@ impl RevokedSet {
             wide.clients.retain(|_, cut| cut.exp > now_seconds);
             wide.tenants.retain(|_, cut| cut.exp > now_seconds);
             wide.everything = wide.everything.filter(|cut| cut.exp > now_seconds);
+        }
+    }
+
+    /// The same for the whole.
+    pub fn forget(&self, now_seconds: u64) {
+        for _ in 0..SHARDS {
+            self.forget_some(now_seconds);
         }
     }
 

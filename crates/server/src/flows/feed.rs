@@ -148,7 +148,16 @@ impl Feed {
         };
         let now = Instant::now();
         // Nobody wants to hear of what was before the node started, but from the store.
-        let after = if is_first { app.store.position().await? } else { from };
+        let end = app.store.position().await?;
+        if end < from {
+            // A store that was put back while we ran: subscribers find themselves ahead, and are told so.
+            self.head.send_modify(|head| {
+                (head.cursor, head.known_at) = (end, Some(now));
+                head.kept.clear();
+            });
+            return Ok(true);
+        }
+        let after = if is_first { end } else { from };
         let page = read(app, after, MOST_ENTRIES).await?;
         let more = page.more;
         self.head.send_if_modified(|head| {
@@ -271,6 +280,7 @@ pub struct Subscriber {
     head: watch::Receiver<Head>,
     cursor: u64,
     beat_at: Instant,
+    check_at: Instant,
     is_over: bool,
 }
 
@@ -303,7 +313,8 @@ pub fn subscribe(
     let head = app.feed.head.subscribe();
     // The first sign of life comes at once.
     let beat_at = Instant::now();
-    Some(Subscriber { app: app.clone(), id, token, head, cursor: after, beat_at, is_over: false })
+    let check_at = beat_at + BEAT;
+    Some(Subscriber { app: app.clone(), id, token, head, cursor: after, beat_at, check_at, is_over: false })
 }
 
 impl Subscriber {
@@ -341,6 +352,13 @@ impl Subscriber {
             if is_over {
                 return News::Over("the server stops: connect again");
             }
+            // Also for who is never up to date.
+            if Instant::now() >= self.check_at {
+                self.check_at = Instant::now() + BEAT;
+                if let Some(why) = self.refused().await {
+                    return News::Over(why);
+                }
+            }
             if let Some(piece) = kept {
                 return News::Piece(piece);
             }
@@ -355,14 +373,12 @@ impl Subscriber {
                 && Instant::now() >= self.beat_at
             {
                 self.beat_at = Instant::now() + BEAT;
-                return match self.refused().await {
-                    Some(why) => News::Over(why),
-                    None => News::Heartbeat { cursor: end.max(self.cursor), age },
-                };
+                return News::Heartbeat { cursor: end.max(self.cursor), age };
             }
             tokio::select! {
                 // The sender is part of the application that we hold.
                 _ = self.head.changed() => {}
+                () = tokio::time::sleep_until(self.check_at) => {}
                 () = tokio::time::sleep_until(self.beat_at), if age.is_some() => {}
             }
         }

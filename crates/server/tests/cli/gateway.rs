@@ -181,11 +181,12 @@ fn nginx_lets_good_tokens_pass_and_says_whose_they_are() {
     assert_eq!(revoked.status, 401);
     assert!(revoked.header("www-authenticate").contains("was revoked"), "{revoked:?}");
 
-    for bad in ["Basic eDp4", "Bearer"] {
-        let answer = nginx.ask("GET", "/api/x", &[("authorization", bad)], "");
-        assert_eq!((answer.status, answer.header("retry-after")), (400, ""), "{answer:?}");
-        assert!(answer.header("www-authenticate").contains("invalid_request"), "{answer:?}");
-    }
+    let bare = nginx.ask("GET", "/api/x", &[("authorization", "Bearer")], "");
+    assert_eq!((bare.status, bare.header("retry-after")), (400, ""), "{bare:?}");
+    assert!(bare.header("www-authenticate").contains("invalid_request"), "{bare:?}");
+    let basic = nginx.ask("GET", "/api/x", &[("authorization", "Basic eDp4")], "");
+    assert_eq!(basic.status, 401, "{basic:?}");
+    assert!(!basic.header("www-authenticate").contains("error"), "{basic:?}");
     // nginx refuses two of them by itself.
     let twice = [("authorization", bearer.as_str()); 2];
     assert_eq!(nginx.ask("GET", "/api/x", &twice, "").status, 400);

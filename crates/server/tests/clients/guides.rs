@@ -240,7 +240,9 @@ fn it_says_what_is_wrong(api: &Api, place: &Place) {
         let none = api.ask(route, &[]);
         assert_eq!((none.status, none.header("www-authenticate")), (401, "Bearer realm=\"api\""));
     }
-    for bad in [&["Basic eDp4"][..], &["Bearer"], &["Bearer a b"], &[&bearer, &bearer]] {
+    let other = api.ask("GET /profile", &["Basic eDp4"]);
+    assert_eq!((other.status, other.header("www-authenticate")), (401, "Bearer realm=\"api\""));
+    for bad in [&["Bearer"][..], &["Bearer a b"], &[&bearer, &bearer]] {
         refused(&api.ask("GET /profile", bad), 400, &["error=\"invalid_request\""]);
     }
     assert_eq!(api.ask("GET /elsewhere", &[&bearer]).status, 404);

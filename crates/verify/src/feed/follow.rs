@@ -21,6 +21,8 @@ pub(crate) async fn follow(feed: Arc<Feed>, keys: Arc<Keys>, credentials: Creden
     let pace = keys.pace();
     let mut pause = pace.retry;
     loop {
+        // Also when there was no room for more: what has expired makes some.
+        feed.revoked.forget(forgettable());
         let was_at = reader.cursor();
         let error = match read(&feed, &keys, &credentials, &mut reader).await {
             Ok(End { url, why, was_up_to_date }) => {
@@ -77,10 +79,14 @@ async fn read(
         if let Some(why) = ended {
             return Ok(over(&why, was_up_to_date));
         }
-        // A token that is let live longer, for clocks that differ, is revoked as long.
-        let leeway = Verifier::MAX_LEEWAY.as_secs();
-        feed.revoked.forget_some(clock::now_seconds().saturating_sub(leeway));
+        feed.revoked.forget_some(forgettable());
     }
+}
+
+/// Up to when tokens have expired for certain: one that is let live longer, for clocks that differ, is
+/// revoked as long.
+fn forgettable() -> u64 {
+    clock::now_seconds().saturating_sub(Verifier::MAX_LEEWAY.as_secs())
 }
 
 /// The answer of the token endpoint.

@@ -1,4 +1,4 @@
-//! The revocation feed: kept up with by one task, asked by everybody, without a lock that all share.
+//! The revocation feed: kept up with by one task, asked by everybody.
 
 mod follow;
 mod frames;

@@ -27,7 +27,7 @@ pub enum FeedStep {
     Behind,
     /// The log began anew: nothing is known.
     Reset,
-    /// Nothing: an event that we do not know.
+    /// Nothing: entries that were taken in, or an event that we do not know.
     Nothing,
     /// The server ends the stream, and says why: connect again.
     Over(String),
@@ -87,7 +87,13 @@ impl FeedReader {
     pub fn push(&mut self, bytes: &[u8], mut told: impl FnMut(FeedStep)) -> Result<(), FeedViolation> {
         let frames = self.frames.push(bytes).map_err(|_| FeedViolation::Stream)?;
         for frame in &frames {
-            told(self.take(frame)?);
+            let step = self.take(frame)?;
+            let is_reset = step == FeedStep::Reset;
+            told(step);
+            // Whoever asks in between has been told that nothing is known.
+            if is_reset {
+                self.revoked.clear();
+            }
         }
         Ok(())
     }
@@ -104,7 +110,6 @@ impl FeedReader {
             }
             "reset" => {
                 self.cursor = 0;
-                self.revoked.clear();
                 Ok(FeedStep::Reset)
             }
             "over" => read::<Over>(&frame.data).map(|over| FeedStep::Over(over.reason)),
@@ -129,7 +134,8 @@ impl FeedReader {
             self.revoked.add(entry);
         }
         self.cursor = piece.cursor;
-        Ok(if piece.more { FeedStep::Behind } else { FeedStep::UpToDate(Duration::ZERO) })
+        // How old a piece is, only a heartbeat says: the server keeps some for who comes late.
+        Ok(if piece.more { FeedStep::Behind } else { FeedStep::Nothing })
     }
 }
 
@@ -165,7 +171,7 @@ mod tests {
         let mut reader = reader();
         assert_eq!(reader.take(&piece(0, 5, &[2, 4], true)), Ok(FeedStep::Behind));
         assert_eq!(reader.take(&beat(7)), Ok(FeedStep::Behind));
-        assert_eq!(reader.take(&piece(5, 7, &[7], false)), Ok(FeedStep::UpToDate(Duration::ZERO)));
+        assert_eq!(reader.take(&piece(5, 7, &[7], false)), Ok(FeedStep::Nothing));
         assert_eq!(reader.take(&beat(7)), Ok(FeedStep::UpToDate(Duration::from_millis(12))));
         assert_eq!((reader.cursor(), reader.revoked.len()), (7, 3));
         assert_eq!(reader.take(&frame("sunrise", "?")), Ok(FeedStep::Nothing));
@@ -175,7 +181,11 @@ mod tests {
         assert_eq!(reader.take(&piece(9, 9, &[], false)), Err(FeedViolation::Gap { wanted: 7, found: 9 }));
         assert_eq!((reader.cursor(), reader.revoked.len()), (7, 3));
         assert_eq!(reader.take(&frame("over", r#"{"reason":"x"}"#)), Ok(FeedStep::Over("x".to_owned())));
-        assert_eq!(reader.take(&frame("reset", "{}")), Ok(FeedStep::Reset));
+        let mut told = Vec::new();
+        let revoked = reader.revoked.clone();
+        // What is told is told before it is done.
+        reader.push(b"event: reset\ndata: {}\n\n", |step| told.push((step, revoked.len()))).unwrap();
+        assert_eq!(told, [(FeedStep::Reset, 3)]);
         assert_eq!((reader.cursor(), reader.revoked.len()), (0, 0));
     }
 

@@ -156,10 +156,14 @@ impl GuardBuilder {
             decryption_keys: self.decryption_keys,
             require_encrypted: self.require_encrypted,
             remembered: self.remembered,
+            keys_survive: self.keys_survive,
             pace: self.pace,
         };
         let revoked = Arc::new(RevokedSet::new());
-        let keys = Arc::new(Keys::new(recipe, Http::new(self.plain_http), revoked.clone()));
+        // An issuer on this machine is asked without encryption; any other names no such address.
+        let is_plain = recipe.issuer.starts_with("http://");
+        let http = Http::new(self.plain_http, is_plain);
+        let keys = Arc::new(Keys::new(recipe, http, revoked.clone()));
         let keeper = keys.clone();
         let keeper = tokio::spawn(async move { keeper.keep().await });
         #[cfg_attr(not(feature = "feed"), expect(unused_mut, reason = "the feed has a task as well"))]
@@ -177,7 +181,6 @@ impl GuardBuilder {
                 .introspection
                 .map(|(credentials, delay)| Arc::new(Introspection::new(keys.clone(), credentials, delay))),
             keys,
-            keys_survive: self.keys_survive,
             #[cfg(feature = "feed")]
             feed,
             #[cfg(feature = "feed")]

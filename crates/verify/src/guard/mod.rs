@@ -14,11 +14,14 @@ use std::time::Duration;
 pub use self::builder::GuardBuilder;
 #[cfg(any(feature = "feed", feature = "introspect"))]
 pub use self::credentials::Credentials;
+#[cfg(feature = "introspect")]
+use crate::Verifier;
 #[cfg(feature = "feed")]
 use crate::feed::{Feed, FeedStatus};
 #[cfg(feature = "introspect")]
 use crate::introspect::Introspection;
 use crate::remote::Keys;
+use crate::remote::Refreshed;
 use crate::{Refusal, Rejection, RemoteError, Requirement, Undecided, Verified};
 
 /// Checks tokens of one issuer for one API. Cheap to clone; its tasks end with the last clone.
@@ -30,8 +33,6 @@ pub struct Guard(Arc<Inner>);
 
 struct Inner {
     keys: Arc<Keys>,
-    /// How old keys may become while the issuer is away.
-    keys_survive: Duration,
     #[cfg(feature = "feed")]
     feed: Option<Arc<Feed>>,
     /// How far behind the feed may be.
@@ -101,6 +102,9 @@ impl Guard {
     ) -> Result<Verified, Refusal> {
         #[cfg(feature = "introspect")]
         if let Some(introspection) = self.0.introspection.as_ref().filter(|_| token.starts_with("oat_")) {
+            if token.len() > Verifier::MAX_TOKEN_LEN {
+                return Err(Rejection::TooLong.into());
+            }
             return introspection.ask(token, now_seconds).await;
         }
         self.check_here(token, requirement, now_seconds).await
@@ -115,12 +119,16 @@ impl Guard {
     ) -> Result<Verified, Refusal> {
         let keys = &self.0.keys;
         let checker = keys.checker().ok_or(Refusal::Undecided(Undecided::Keys))?;
-        if keys.age().is_none_or(|age| age > self.0.keys_survive) {
+        if keys.are_too_old() {
             return Err(Refusal::Undecided(Undecided::Keys));
         }
         let verified = match checker.check(token, now_seconds) {
             // A key that was made a moment ago, or the sender's invention.
-            Err(Rejection::UnknownKey) if keys.refresh().await => checker.check(token, now_seconds),
+            Err(Rejection::UnknownKey) => match keys.refresh().await {
+                Refreshed::Fetched => checker.check(token, now_seconds),
+                Refreshed::Lately => Err(Rejection::UnknownKey),
+                Refreshed::Failed => return Err(Refusal::Undecided(Undecided::Keys)),
+            },
             checked => checked,
         }?;
         #[cfg(feature = "feed")]
@@ -134,6 +142,9 @@ impl Guard {
                 }
                 WhenBehind::Continue => {}
             }
+        } else if self.0.feed.is_some() {
+            // Once more: what came in between the first look and the feed's being up to date counts.
+            checker.check_revoked(&verified)?;
         }
         Ok(verified)
     }

@@ -27,7 +27,10 @@ const IDLE_CONNECTIONS: usize = 8;
 /// A client for all that is asked of one issuer.
 pub(crate) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Anywhere.
     plain_http: bool,
+    /// On this machine.
+    plain_loopback: bool,
 }
 
 /// An answer that came whole.
@@ -39,7 +42,7 @@ pub(crate) struct Reply {
 
 impl Http {
     /// With the certificates that this machine trusts; `SSL_CERT_FILE` names others.
-    pub(crate) fn new(plain_http: bool) -> Self {
+    pub(crate) fn new(plain_http: bool, plain_loopback: bool) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -62,7 +65,7 @@ impl Http {
             .pool_timer(TokioTimer::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build(connector);
-        Self { client, plain_http }
+        Self { client, plain_http, plain_loopback }
     }
 
     /// Gets a document.
@@ -129,7 +132,7 @@ impl Http {
         let host = uri.host().ok_or_else(wrong)?;
         match uri.scheme_str() {
             Some("https") => Ok(uri),
-            Some("http") if self.plain_http || is_loopback(host) => Ok(uri),
+            Some("http") if self.plain_http || (self.plain_loopback && is_loopback(host)) => Ok(uri),
             _ => Err(wrong()),
         }
     }
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn nothing_travels_unencrypted_but_on_this_machine() {
-        let http = Http::new(false);
+        let http = Http::new(false, true);
         for good in
             ["https://login.example/x", "http://127.0.0.1:8420/", "http://[::1]:1/", "http://localhost/"]
         {
@@ -200,8 +203,10 @@ mod tests {
         ] {
             assert!(http.uri(bad).is_err(), "{bad}");
         }
-        assert!(Http::new(true).uri("http://countersign:8420/").is_ok());
-        assert!(Http::new(true).uri("ftp://countersign:8420/").is_err());
+        assert!(Http::new(true, true).uri("http://countersign:8420/").is_ok());
+        assert!(Http::new(true, true).uri("ftp://countersign:8420/").is_err());
+        // An issuer elsewhere names no address of this machine.
+        assert!(Http::new(false, false).uri("http://127.0.0.1:9000/").is_err());
     }
 
     #[cfg(any(feature = "feed", feature = "introspect"))]

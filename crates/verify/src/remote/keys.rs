@@ -18,7 +18,7 @@ use crate::{Checker, DecryptionKey, InvalidVerifier, RevokedSet, Verifier};
 /// How long keys are fresh when the issuer does not say, and at least and at most.
 const FRESH: Duration = Duration::from_secs(300);
 const FRESH_AT_LEAST: Duration = Duration::from_secs(60);
-const FRESH_AT_MOST: Duration = Duration::from_secs(24 * 3600);
+const FRESH_AT_MOST: Duration = Duration::from_secs(3600);
 /// What becomes a verifier when the keys are there.
 pub(crate) struct Recipe {
     pub(crate) issuer: String,
@@ -27,6 +27,8 @@ pub(crate) struct Recipe {
     pub(crate) decryption_keys: Vec<DecryptionKey>,
     pub(crate) require_encrypted: bool,
     pub(crate) remembered: usize,
+    /// How old keys may become while the issuer is away.
+    pub(crate) keys_survive: Duration,
     pub(crate) pace: Pace,
 }
 
@@ -48,6 +50,17 @@ pub(crate) struct Keys {
     checker: OnceLock<Checker>,
     wanted: Notify,
     state: watch::Sender<State>,
+}
+
+/// What came of asking for a fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refreshed {
+    /// The keys are those of now.
+    Fetched,
+    /// They were fetched just now, and are not again.
+    Lately,
+    /// The issuer gave none: what it would have published is not known.
+    Failed,
 }
 
 /// How the last fetch went.
@@ -91,6 +104,11 @@ impl Keys {
         self.state.borrow().had_at.map(|at| at.elapsed())
     }
 
+    /// Whether they are older than they may become.
+    pub(crate) fn are_too_old(&self) -> bool {
+        self.age().is_none_or(|age| age > self.recipe.keys_survive)
+    }
+
     /// Why the last fetch failed, if it did.
     pub(crate) fn error(&self) -> Option<RemoteError> {
         self.state.borrow().error.clone()
@@ -123,8 +141,8 @@ impl Keys {
         self.state.borrow().metadata.clone()
     }
 
-    /// Asks for a fetch and waits for it. False: there was one just now, and there is none again.
-    pub(crate) async fn refresh(&self) -> bool {
+    /// Asks for a fetch and waits for it.
+    pub(crate) async fn refresh(&self) -> Refreshed {
         let mut state = self.state.subscribe();
         let (begun, ended, is_recent) = {
             let state = state.borrow_and_update();
@@ -138,13 +156,16 @@ impl Keys {
             // One is under way.
             begun
         } else if is_recent {
-            return false;
+            return Refreshed::Lately;
         } else {
             self.wanted.notify_one();
             begun + 1
         };
         let fetched = state.wait_for(|state| state.ended >= awaited);
-        tokio::time::timeout(self.recipe.pace.wait, fetched).await.is_ok_and(|fetched| fetched.is_ok())
+        match tokio::time::timeout(self.recipe.pace.wait, fetched).await {
+            Ok(Ok(state)) if state.error.is_none() => Refreshed::Fetched,
+            _ => Refreshed::Failed,
+        }
     }
 
     /// Fetches, for ever.
@@ -190,6 +211,8 @@ impl Keys {
         let cache_control = reply.headers.get(header::CACHE_CONTROL).and_then(|value| value.to_str().ok());
         let fresh =
             cache_control.and_then(max_age).map_or(FRESH, |age| age.clamp(FRESH_AT_LEAST, FRESH_AT_MOST));
+        // Fetched again long before they are too old.
+        let fresh = fresh.min(self.recipe.keys_survive / 2);
         let keys = usable(reply.json(url)?);
         let verifier = self
             .recipe

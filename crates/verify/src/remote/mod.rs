@@ -10,7 +10,7 @@ pub(crate) use self::http::Http;
 pub(crate) use self::http::answer;
 #[cfg(any(feature = "feed", feature = "introspect"))]
 pub(crate) use self::http::form_encoded;
-pub(crate) use self::keys::{Keys, Recipe};
+pub(crate) use self::keys::{Keys, Recipe, Refreshed};
 pub(crate) use self::metadata::Metadata;
 pub(crate) use self::pace::Pace;
 

@@ -97,6 +97,10 @@ fn what_concerns_no_token_any_more_is_forgotten_and_nothing_else() {
     forget(&set, NOW + 10);
     assert_eq!(set.len(), 100);
     assert!(!set.ends(&token));
+    // A token that had expired by then may have been revoked: a clock that is set back does not
+    // bring it to life.
+    token.exp = NOW + 10;
+    assert!(set.ends(&token));
     // A later entry for the same session keeps it for longer.
     set.add(&Revocation { n: 2, exp: NOW + 40, revoked: Revoked::Session { sid: sid(150) } });
     set.add(&Revocation { n: 1, exp: NOW + 20, revoked: Revoked::Session { sid: sid(150) } });

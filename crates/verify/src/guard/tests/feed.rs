@@ -5,12 +5,16 @@ use super::*;
 use crate::WhenBehind;
 
 fn piece(after: u64, cursor: u64, jtis: &[&str]) -> String {
+    piece_until(NOW + 600, after, cursor, jtis)
+}
+
+fn piece_until(exp: u64, after: u64, cursor: u64, jtis: &[&str]) -> String {
     let entries: Vec<Value> = (after + 1..)
         .zip(jtis)
-        .map(|(n, jti)| json!({"n": n, "exp": NOW + 600, "kind": "token", "jti": jti}))
+        .map(|(n, jti)| json!({"n": n, "exp": exp, "kind": "token", "jti": jti}))
         .collect();
     let piece = json!({"after": after, "cursor": cursor, "more": false, "entries": entries});
-    format!("event: revocations\nid: {cursor}\ndata: {piece}\n\n")
+    format!("event: revocations\nid: {cursor}\ndata: {piece}\n\n{}", beat(cursor, 0))
 }
 
 fn beat(cursor: u64, age_ms: u64) -> String {
@@ -181,7 +185,9 @@ async fn more_entries_than_are_kept_are_no_silent_loss() {
     let key = Key::new("k");
     let stub = Stub::new(&key).await;
     let token = key.sign(&claims(&stub, "good"));
-    let stream = stub.stream(&piece(0, 2, &["a", "b"]));
+    // Long past: swept as soon as somebody looks, which nobody does before there is need.
+    let stream = stub.stream(&piece_until(1, 0, 2, &["a", "b"]));
+    let next = stub.clone();
     let guard = builder(&stub).feed(me()).most_revocations(2).behind_after(Duration::from_millis(300));
     let guard = guard.start().unwrap();
     guard.ready().await.unwrap();
@@ -191,6 +197,10 @@ async fn more_entries_than_are_kept_are_no_silent_loss() {
         check(&guard, &token).await.is_err_and(|refusal| refusal == undecided(Undecided::Feed))
     })
     .await;
+    assert_eq!(guard.status().feed.unwrap().cursor, 2);
+    // What has expired makes room.
+    let _stream = next.stream(&piece(2, 3, &["c"]));
+    until("it is up to date", async || check(&guard, &token).await.is_ok()).await;
     let status = guard.status().feed.unwrap();
-    assert_eq!((status.cursor, status.entries), (2, 2));
+    assert_eq!((status.cursor, status.entries), (3, 1));
 }

@@ -109,6 +109,11 @@ async fn keys_outlive_an_issuer_that_is_away_for_a_stated_time() {
         })
         .await;
         assert!(check(&lasting, &token).await.is_ok());
+        // A key that it would have published is not known to be an invention.
+        until("it cannot tell", async || {
+            check(&lasting, &unknown).await.is_err_and(|refusal| refusal == undecided(Undecided::Keys))
+        })
+        .await;
     }
     until("the keys are too old", async || {
         check(&short, &token).await.is_err_and(|refusal| refusal == undecided(Undecided::Keys))

@@ -15,7 +15,8 @@ use crate::remote::Pace;
 use crate::{Refusal, Rejection, Requirement, Undecided, Verified};
 
 const AUDIENCE: &str = "https://api.example";
-const NOW: u64 = 1_800_000_000;
+/// Beyond every clock, so that the guard's own forgets nothing.
+const NOW: u64 = 4_000_000_000;
 /// Longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
 /// Shorter than anything here waits for in earnest.
