@@ -94,6 +94,7 @@ async fn payout(user: Verified) -> Response {
     Json(json!({ "paid": user.sub })).into_response()
 }
 
+/// For your own monitoring: the errors name addresses of your network, so keep this path inside it.
 async fn health(State(guard): State<Guard>) -> Response {
     let status = guard.status();
     let seconds = |age: Duration| age.as_secs_f64();

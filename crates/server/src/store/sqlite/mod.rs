@@ -617,14 +617,14 @@ mod tests {
         let (store, _dir) = fresh().await;
         let world = World::new(store.clone()).await;
         let endings = || store.endings().unwrap();
-        let start = async |limit| {
-            let mut new = new_session(world.user.id, &world.client, T0);
-            new.limit = limit;
+        let start = async |now| {
+            let mut new = new_session(world.user.id, &world.client, now);
+            new.limit = 2;
             world.start_as(&new).await
         };
         let before = endings();
-        let first = start(2).await;
-        let second = start(2).await;
+        let first = start(T0).await;
+        let second = start(at(500)).await;
         let second = world.rotate(&second, at(1_000)).await.unwrap();
         assert_eq!(endings(), before);
 
@@ -633,7 +633,7 @@ mod tests {
             assert!(endings() > last, "{what}");
             last = endings();
         };
-        start(2).await;
+        start(at(1_500)).await;
         assert!(world.standing(&first).await.session.ended.is_some());
         is_counted("a session too many");
         world.revoke(&Target::Session(second.session.id), Reason::Operator, at(2_000)).await;
