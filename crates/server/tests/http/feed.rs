@@ -317,3 +317,30 @@ async fn the_feed_is_the_same_on_every_node() {
     assert_eq!(moved.next().await.unwrap().name, "heartbeat");
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
 }
+
+#[tokio::test]
+async fn thousands_of_subscribers_hear_of_one_end() {
+    const SUBSCRIBERS: usize = 3_000;
+    let server = TestServer::start(Engine::Sqlite).await;
+    let token = reader(&server, "api").await;
+    server.user("ana").await;
+    let app = server.public_client("app").await;
+    let task = follow(&server);
+    let mut all = Vec::with_capacity(SUBSCRIBERS);
+    for _ in 0..SUBSCRIBERS {
+        let mut events = Events::open(&server, &token, None).await;
+        assert_eq!(events.next().await.unwrap().name, "heartbeat");
+        all.push(events);
+    }
+    assert_eq!(server.app.feed.readers(server.app.clock.now()).len(), SUBSCRIBERS);
+    let pair = server.session("ana", &app).await;
+    revoke(&server, "session", &pair.sid).await;
+    for events in &mut all {
+        let entries = events.piece().await.entries;
+        assert_eq!(entries[0].revoked, Revoked::Session { sid: pair.sid.parse().unwrap() });
+    }
+    // The next has room, and they had none to give back but their own.
+    drop(all);
+    assert!(server.app.feed.readers(server.app.clock.now()).is_empty());
+    task.abort();
+}
