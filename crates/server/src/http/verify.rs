@@ -99,14 +99,22 @@ fn refuse(wanted: &Wanted, refusal: &BearerRefusal) -> Response {
     })
 }
 
+/// A text as the value of a header: all but plain characters percent-encoded.
+fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'@' => encoded.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            byte => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
 /// Who it is, in headers that all come each time, empty if need be: a gateway that copies them
 /// onto the request then overwrites whatever the client sent under these names.
 fn identity(claims: &AccessClaims) -> HeaderMap {
-    let encoded = |text: &str| -> String {
-        let keep =
-            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'@');
-        text.bytes().map(|b| if keep(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-    };
     let optional = |text: &Option<String>| text.as_deref().map(encoded).unwrap_or_default();
     let roles: Vec<String> = claims.roles.iter().map(|role| encoded(role)).collect();
     let headers = [
@@ -119,8 +127,8 @@ fn identity(claims: &AccessClaims) -> HeaderMap {
         ("countersign-acr", optional(&claims.acr)),
         ("countersign-expires", claims.exp.to_string()),
     ];
-    let value = |text: &str| HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-    headers.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
+    let value = |text: String| HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    headers.into_iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
 }
 
 #[cfg(test)]
