@@ -35,6 +35,11 @@ fn faults_of_the_disk_are_never_a_no() {
 }
 
 #[test]
+fn a_full_disk_is_never_a_no() {
+    holds(&["--only", "full", "--cycles", "8"]);
+}
+
+#[test]
 fn faults_of_the_way_to_the_database_are_never_a_no() {
     holds(&["--only", "wire", "--cycles", "8"]);
 }

@@ -151,10 +151,10 @@ pub(super) fn recover(
 fn row(name: &str, tally: Tally) -> Row {
     Row {
         experiment: name.to_owned(),
-        engine: "SQLite",
+        engine: "SQLite".to_owned(),
         cycles: 1,
         tally,
-        checked: "S4, L1, L4, recovers alone",
+        checked: "S4, L1, L4, recovers alone".to_owned(),
         seen: String::new(),
     }
 }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use countersign_wire::SessionId;
+use serde::{Deserialize, Serialize};
 
 use super::http;
-use super::place::CLIENT;
+use super::place::{API, API_SECRET, CLIENT};
 
 /// What clients saw, added up.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tally {
     /// Requests sent.
     pub(super) presentations: u64,
@@ -18,6 +19,8 @@ pub(super) struct Tally {
     pub(super) acknowledged: u64,
     /// 503, or a connection that failed.
     pub(super) unknown: u64,
+    /// Of these, 503.
+    pub(super) unavailable: u64,
     /// What must not be.
     pub(super) violations: Vec<String>,
 }
@@ -28,6 +31,7 @@ impl Tally {
         self.presentations += other.presentations;
         self.acknowledged += other.acknowledged;
         self.unknown += other.unknown;
+        self.unavailable += other.unavailable;
         self.violations.extend(other.violations);
     }
 }
@@ -71,6 +75,8 @@ pub(super) struct Honest {
     /// The token before, while presenting it again is what an honest client may do: `current` has
     /// not been presented yet.
     previous: Option<String>,
+    /// The access token that came with the last answer.
+    access_token: String,
     /// Every token that was answered, and with what.
     successors: HashMap<String, String>,
     /// It sends an `Idempotency-Key`.
@@ -94,6 +100,7 @@ impl Honest {
             current: token,
             generation: 1,
             previous: None,
+            access_token: String::new(),
             successors: HashMap::new(),
             has_proof: index.is_multiple_of(2),
             may_revoke: index % 4 == 3,
@@ -163,6 +170,7 @@ impl Honest {
                     self.previous = Some(token.clone());
                     self.current.clone_from(&successor);
                 }
+                answer.member("access_token").clone_into(&mut self.access_token);
                 self.acknowledgements.push((answer.request_id, Acknowledged::Generation(self.generation)));
                 self.successors.insert(token, successor);
                 tally.acknowledged += 1;
@@ -202,9 +210,16 @@ impl Honest {
             Ok(answer) if !answer.says_when_to_retry => {
                 tally.violations.push(format!("{}: 503 without Retry-After", self.name()));
             }
-            _ => {}
+            Ok(_) => tally.unavailable += 1,
+            Err(_) => {}
         }
         Heard::Nothing
+    }
+
+    /// What an API is told of this client's last access token.
+    pub(super) fn introspect(&self, address: SocketAddr) -> std::io::Result<http::Answer> {
+        let form = format!("client_id={API}&client_secret={API_SECRET}&token={}", self.access_token);
+        http::post(address, "/oauth/introspect", &form, None)
     }
 
     /// With everything well again: a live session is refreshed, a revoked one is not.

@@ -94,7 +94,7 @@ fn postgres(cycles: u32, seed: u64) -> Outcome<Row> {
     Ok(row("server, backend, connections, cluster killed under load", "PostgreSQL", cycles, tally))
 }
 
-async fn connect(url: &str) -> Outcome<tokio_postgres::Client> {
+pub(super) async fn connect(url: &str) -> Outcome<tokio_postgres::Client> {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
@@ -156,10 +156,10 @@ fn progress(engine: &str, cycle: u32, cycles: u32) {
 fn row(experiment: &str, engine: &'static str, cycles: u32, tally: Tally) -> Row {
     Row {
         experiment: experiment.to_owned(),
-        engine,
+        engine: engine.to_owned(),
         cycles: cycles.into(),
         tally,
-        checked: CHECKED,
+        checked: CHECKED.to_owned(),
         seen: String::new(),
     }
 }

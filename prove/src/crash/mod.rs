@@ -3,6 +3,7 @@
 
 mod database_file;
 mod disk;
+mod full;
 mod honest;
 mod http;
 mod kill;
@@ -12,6 +13,7 @@ mod points;
 mod power;
 mod recording;
 mod report;
+mod small_disk;
 mod tracer;
 mod wire;
 
@@ -46,6 +48,9 @@ pub(crate) struct Arguments {
     /// The table as JSON.
     #[arg(long)]
     json: bool,
+    /// The directory for temporary files is on a small file system already.
+    #[arg(long, hide = true)]
+    on_small_disk: bool,
 }
 
 /// The experiments.
@@ -55,10 +60,12 @@ enum Experiment {
     Points,
     /// kill -9 under load: the SQLite server, and the PostgreSQL server, backend or cluster (E1, E2).
     Kill,
-    /// Power lost below SQLite at moments spread evenly over a recorded run (E4, E6).
+    /// Power lost below SQLite at moments spread evenly over a recorded run (E4).
     Power,
-    /// Failing syncs and writes, writes cut short, a full disk, no file descriptors (E5, E7, E8).
+    /// Failing syncs and writes, writes cut short, no file descriptors (E5, E8).
     Disk,
+    /// A small file system that is filled up under load, both engines (E7).
+    Full,
     /// The connection to PostgreSQL cut, stalled and half open; PostgreSQL restarted (E11, E12).
     Wire,
 }
@@ -75,6 +82,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
             Experiment::Kill => kill::run(arguments.cycles, seed)?,
             Experiment::Power => power::run(arguments.cycles, seed)?,
             Experiment::Disk => disk::run()?,
+            Experiment::Full if arguments.on_small_disk => full::run(arguments.cycles, seed)?,
+            Experiment::Full => small_disk::run(arguments.cycles, seed)?,
             Experiment::Wire => wire::run(arguments.cycles, seed)?,
         });
     }

@@ -10,14 +10,15 @@ use countersign::app::App;
 use countersign::config::Settings;
 use countersign::entropy;
 use countersign::flows::Origin;
+use countersign::flows::clients::hash_secret;
 use countersign::flows::sessions::{self, StartRequest};
 use countersign::server;
 use countersign::store::{
-    Client, ClientKind, ClientSettings, LifetimeSettings, Profile, Rotation, SignInSettings, TokenFormat,
-    User,
+    Client, ClientKind, ClientSettings, LifetimeSettings, Profile, Rotation, SecretHash, SignInSettings,
+    TokenFormat, User,
 };
 use countersign::time::Timestamp;
-use countersign_wire::{SessionId, UserId};
+use countersign_wire::{ClientSecret, SessionId, UserId};
 use rustix::process::{Pid, Resource, Rlimit};
 
 use super::http;
@@ -27,6 +28,10 @@ use crate::Outcome;
 /// under a tracer on a busy machine takes as long as it takes.
 pub(super) const CLIENT: &str = "crash-app";
 const OVERLAP_MS: u64 = 600_000;
+/// The API that the sessions' access tokens are for.
+pub(super) const API: &str = "crash-api";
+pub(super) const API_SECRET: &str = "cs_crash-api";
+const AUDIENCE: &str = "https://api.crash.example";
 /// The database's file in the data directory, and its log.
 pub(super) const DATABASE: &str = "countersign.db";
 pub(super) const LOG: &str = "countersign.db-wal";
@@ -184,6 +189,7 @@ fn free_addresses() -> Outcome<[SocketAddr; 2]> {
 async fn fill(app: &App, count: usize) -> Outcome<Vec<(SessionId, String)>> {
     let now = app.clock.now();
     app.store.add_client(&client(now)?).await?;
+    app.store.add_client(&api(now)?).await?;
     app.look_again().await?;
     let mut started = Vec::with_capacity(count);
     for index in 0..count {
@@ -205,7 +211,7 @@ fn client(now: Timestamp) -> Outcome<Client> {
         secrets: Vec::new(),
         redirect_uris: vec!["http://127.0.0.1/callback".to_owned()],
         scope: "profile:read offline".parse()?,
-        audience: vec!["https://api.crash.example".to_owned()],
+        audience: vec![AUDIENCE.to_owned()],
         token_format: TokenFormat::Jwt,
         signing_alg: None,
         rotation: Rotation::Rotate,
@@ -226,6 +232,18 @@ fn client(now: Timestamp) -> Outcome<Client> {
         created_at: now,
         settings,
     })
+}
+
+fn api(now: Timestamp) -> Outcome<Client> {
+    let mut api = client(now)?;
+    api.id = API.parse()?;
+    api.settings.kind = ClientKind::Service;
+    api.settings.public = false;
+    let sha256 = hash_secret(&ClientSecret::new(API_SECRET.to_owned()));
+    api.settings.secrets = vec![SecretHash { sha256, created_at: now, expires_at: None }];
+    api.settings.redirect_uris = Vec::new();
+    api.settings.introspects = vec![AUDIENCE.to_owned()];
+    Ok(api)
 }
 
 fn user(index: usize, now: Timestamp) -> User {

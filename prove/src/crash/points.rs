@@ -58,10 +58,10 @@ fn all_points(place: &Place, engine: &'static str) -> Outcome<Row> {
     }
     Ok(Row {
         experiment: "the server killed at the system calls of a refresh".to_owned(),
-        engine,
+        engine: engine.to_owned(),
         cycles: reached,
         tally,
-        checked: "S2-S4, L1",
+        checked: "S2-S4, L1".to_owned(),
         seen: format!("{reached} of {} points reached", points.len()),
     })
 }

@@ -53,10 +53,10 @@ pub(super) fn run(cycles: u32, seed: u64) -> Outcome<Vec<Row>> {
     Ok(vec![
         Row {
             experiment: "power lost, synchronous=FULL".to_owned(),
-            engine: "SQLite",
+            engine: "SQLite".to_owned(),
             cycles: cycles.into(),
             tally: full,
-            checked: "S4, integrity_check",
+            checked: "S4, integrity_check".to_owned(),
             seen: format!("{} events recorded", recording.events.len()),
         },
         expected_to_fail(normal, cycles),
@@ -72,10 +72,10 @@ fn expected_to_fail(mut tally: Tally, cycles: u32) -> Row {
     }
     Row {
         experiment: "power lost, as synchronous=NORMAL would sync (control: must lose)".to_owned(),
-        engine: "SQLite",
+        engine: "SQLite".to_owned(),
         cycles: cycles.into(),
         tally,
-        checked: "the losses are seen",
+        checked: "the losses are seen".to_owned(),
         seen: format!("{lost} of {cycles} images lost what was acknowledged"),
     }
 }

@@ -49,10 +49,10 @@ pub(super) fn run(cycles: u32, seed: u64) -> Outcome<Vec<Row>> {
     let tally = settle(&place, load)?;
     Ok(vec![Row {
         experiment: "the way to the database cut, silent, stalled under load; restarts".to_owned(),
-        engine: "PostgreSQL",
+        engine: "PostgreSQL".to_owned(),
         cycles: cycles.into(),
         tally,
-        checked: "S2-S4, L1, L2, L4",
+        checked: "S2-S4, L1, L2, L4".to_owned(),
         seen: String::new(),
     }])
 }
