@@ -83,6 +83,11 @@ impl Place {
         self.serve_as(Command::new(std::env::current_exe()?))
     }
 
+    /// The same, with another program that takes this one's arguments.
+    pub(super) fn serve_program(&self, program: &Path) -> Outcome<Server> {
+        self.serve_as(Command::new(program))
+    }
+
     /// The same, as a child of a shell that has done something before.
     pub(super) fn serve_after(&self, shell: &str) -> Outcome<Server> {
         let mut command = Command::new("sh");

@@ -54,6 +54,14 @@ impl Recording {
         }
         Ok(Self { events: reader.events })
     }
+
+    /// How often a file was synced.
+    pub(super) fn syncs_of(&self, file: &str) -> usize {
+        self.events
+            .iter()
+            .filter(|event| matches!(event, Event::SyncEnds(_, synced) if *synced == file))
+            .count()
+    }
 }
 
 struct Reader<'a> {
@@ -175,5 +183,6 @@ mod tests {
         assert!(matches!(events[4], Event::SyncBegins(9)), "and it never ends");
         assert!(matches!(events[5], Event::Truncate { length: 12, .. }));
         assert_eq!(events.len(), 6);
+        assert_eq!(Recording { events }.syncs_of("a.db-wal"), 1);
     }
 }
