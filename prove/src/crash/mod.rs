@@ -1,6 +1,7 @@
 //! Crashes and faults under load: kills, power losses, faults of the disk, of the database and of
 //! the way to it. After each, what clients were told must still be so.
 
+mod cut;
 mod database_file;
 mod disk;
 mod full;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::cluster::Cluster;
+use super::cut;
 use super::honest::Honest;
 use super::kill::settle;
 use super::load::Load;
@@ -20,8 +21,12 @@ const STATES: [Wire; 3] = [Wire::Cut, Wire::Unanswered, Wire::Stalled];
 /// One cycle in so many restarts PostgreSQL as well.
 const RESTARTS: u32 = 4;
 
-/// So many faults.
+/// One request cut at each of its pieces, and so many faults under load.
 pub(super) fn run(cycles: u32, seed: u64) -> Outcome<Vec<Row>> {
+    Ok(vec![cut::run()?, under_load(cycles, seed)?])
+}
+
+fn under_load(cycles: u32, seed: u64) -> Outcome<Row> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let cluster = Cluster::start();
     runtime.block_on(cluster.database());
@@ -47,12 +52,12 @@ pub(super) fn run(cycles: u32, seed: u64) -> Outcome<Vec<Row>> {
     }
     server.kill()?;
     let tally = settle(&place, load)?;
-    Ok(vec![Row {
+    Ok(Row {
         experiment: "the way to the database cut, silent, stalled under load; restarts".to_owned(),
         engine: "PostgreSQL".to_owned(),
         cycles: cycles.into(),
         tally,
         checked: "S2-S4, L1, L2, L4".to_owned(),
         seen: String::new(),
-    }])
+    })
 }

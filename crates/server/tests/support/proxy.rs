@@ -10,6 +10,8 @@ use tokio::sync::watch;
 pub(crate) enum Wire {
     /// Everything.
     Open,
+    /// So many more pieces, and then it is cut, with what comes next.
+    Last(u32),
     /// What is sent to the database, but not what it answers.
     Unanswered,
     /// Nothing, though it looks alive.
@@ -29,7 +31,8 @@ impl Proxy {
     pub(crate) async fn to(target: (&'static str, u16)) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (wire, state) = watch::channel(Wire::Open);
+        let wire = watch::Sender::new(Wire::Open);
+        let state = wire.clone();
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let state = state.clone();
@@ -40,8 +43,8 @@ impl Proxy {
                     let Ok(far) = TcpStream::connect(target).await else { return };
                     let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
                     tokio::select! {
-                        () = carry(near_in, far_out, state.clone(), &[Wire::Open, Wire::Unanswered]) => {}
-                        () = carry(far_in, near_out, state, &[Wire::Open]) => {}
+                        () = carry(near_in, far_out, &state, true) => {}
+                        () = carry(far_in, near_out, &state, false) => {}
                     }
                 });
             }
@@ -54,19 +57,25 @@ impl Proxy {
         self.port
     }
 
+    /// Whether nothing is carried any more.
+    pub(crate) fn is_cut(&self) -> bool {
+        *self.wire.borrow() == Wire::Cut
+    }
+
     /// Changes what the wire carries, for connections old and new.
     pub(crate) fn set(&self, wire: Wire) {
         self.wire.send_replace(wire);
     }
 }
 
-/// Carries one direction while the wire is in one of the states that do; ends with the connection.
+/// Carries one direction while the wire is in a state that does; ends with the connection.
 async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut state: watch::Receiver<Wire>,
-    while_in: &[Wire],
+    wire: &watch::Sender<Wire>,
+    to_the_database: bool,
 ) {
+    let mut state = wire.subscribe();
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let read = tokio::select! {
@@ -75,12 +84,29 @@ async fn carry(
         };
         let Ok(length @ 1..) = read else { return };
         // What was read waits until the wire carries it again.
-        match state.wait_for(|wire| *wire == Wire::Cut || while_in.contains(wire)).await {
-            Ok(wire) if *wire != Wire::Cut => {}
-            _ => return,
-        }
-        if to.write_all(&buffer[..length]).await.is_err() {
+        let waited = state.wait_for(|wire| match wire {
+            Wire::Open | Wire::Last(_) | Wire::Cut => true,
+            Wire::Unanswered => to_the_database,
+            Wire::Stalled => false,
+        });
+        if waited.await.is_err() || !takes_a_piece(wire) || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
+}
+
+/// Whether the wire takes one piece more.
+fn takes_a_piece(wire: &watch::Sender<Wire>) -> bool {
+    wire.send_if_modified(|wire| match wire {
+        Wire::Last(0) => {
+            *wire = Wire::Cut;
+            true
+        }
+        Wire::Last(left) => {
+            *left -= 1;
+            false
+        }
+        _ => false,
+    });
+    *wire.borrow() != Wire::Cut
 }

@@ -7,6 +7,7 @@ mod cluster;
 mod faults;
 mod nodes;
 #[path = "../../../tests/support/proxy.rs"]
+#[expect(dead_code, reason = "the proofs of crashes count what the wire carries")]
 mod proxy;
 mod schedules;
 pub(super) mod steps;
