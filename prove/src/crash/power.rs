@@ -90,7 +90,7 @@ fn program_with_normal(place: &Place) -> Outcome<PathBuf> {
 fn control(normal: &Run, syncs_of_full: usize, cycles: u32) -> Tally {
     let mut violations = Vec::new();
     // FULL syncs at every commit, NORMAL only where the log is copied or started over.
-    if normal.log_syncs * 4 > syncs_of_full {
+    if normal.log_syncs * 2 > syncs_of_full {
         violations.push("the log was synced as FULL does it: the mode is not NORMAL".to_owned());
     }
     if normal.tally.violations.is_empty() {

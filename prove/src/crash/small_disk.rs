@@ -10,8 +10,8 @@ use std::process::{Command, Stdio};
 use super::report::{self, Row};
 use crate::Outcome;
 
-/// Room for a new PostgreSQL cluster with two segments of its log, and a little more.
-const SIZE: &str = "160m";
+/// Room for a PostgreSQL cluster with the segments of its log that it keeps, and for more of them.
+const SIZE: &str = "256m";
 /// `$MOUNTED` tells a refused mount from an experiment that failed.
 const MOUNT: &str = r#"mount -t tmpfs -o size="$SIZE",mode=1777 tmpfs "$TMPDIR" && : >"$MOUNTED""#;
 const REFUSED: &str = "a small file system could not be mounted, and these experiments fill one. They need \
