@@ -2,6 +2,7 @@
 //! `COUNTERSIGN_FUZZ_SEED`. What libFuzzer does for hours (`just fuzz`), in seconds.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "what was tried, for the table of `just prove`")]
 
 use std::path::{Path, PathBuf};
 
