@@ -16,7 +16,8 @@ test *ARGS:
 
 # One table of figures, with what the machine can do beside them.
 bench *ARGS:
-    cargo run --release --locked -p countersign-bench -- {{ ARGS }}
+    cargo build --release --locked --workspace --bin countersign --bin countersign-bench
+    "${CARGO_TARGET_DIR:-target}"/release/countersign-bench {{ ARGS }}
 
 # Format the code.
 fmt:
@@ -34,7 +35,8 @@ docs-check:
 # All proofs in their short form, with one table; `just prove all --for 2h` is the long form, `just prove model` and
 # others run one part: see docs/proof.md.
 prove *ARGS="all":
-    cargo run --release --locked -p countersign-prove -- {{ ARGS }}
+    cargo build --release --locked --workspace --bin countersign-prove
+    "${CARGO_TARGET_DIR:-target}"/release/countersign-prove {{ ARGS }}
 
 # libFuzzer on every target, so many seconds each, or on one: `just fuzz 60`, `just fuzz 600 jwt`.
 fuzz *ARGS:

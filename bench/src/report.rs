@@ -59,10 +59,14 @@ pub(crate) struct Row {
     name: String,
     value: f64,
     unit: Unit,
+    /// The value with its unit, for people.
+    text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     load: Option<Load>,
     #[serde(skip_serializing_if = "Option::is_none")]
     goal: Option<Goal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goal_text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     met: Option<bool>,
 }
@@ -89,7 +93,8 @@ struct Load {
 impl Row {
     /// A single figure.
     pub(crate) fn figure(name: impl Into<String>, value: f64, unit: Unit) -> Self {
-        Self { name: name.into(), value, unit, load: None, goal: None, met: None }
+        let text = unit.text(value);
+        Self { name: name.into(), value, unit, text, load: None, goal: None, goal_text: None, met: None }
     }
 
     /// What a load measured.
@@ -118,12 +123,13 @@ impl Row {
         let failed = self.load.as_ref().is_some_and(|load| load.errors > 0);
         self.met = Some(goal.is_met(self.value, p99, max) && !failed);
         self.goal = Some(goal);
+        self.goal_text = Some(goal.text(self.unit));
         self
     }
 
     fn cells(&self) -> Vec<Cell> {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-        let mut cells = vec![Cell::new(&self.name), right(self.unit.text(self.value))];
+        let mut cells = vec![Cell::new(&self.name), right(self.text.clone())];
         match &self.load {
             Some(load) => {
                 for ms in [load.p50_ms, load.p99_ms, load.p999_ms, load.max_ms] {
@@ -138,10 +144,10 @@ impl Row {
             }
             None => cells.extend((0..8).map(|_| Cell::new(""))),
         }
-        cells.push(match (self.goal, self.met) {
+        cells.push(match (&self.goal_text, self.met) {
             (Some(goal), Some(met)) => {
                 let (word, color) = if met { ("met", Color::Green) } else { ("missed", Color::Red) };
-                Cell::new(format!("{}: {word}", goal.text(self.unit))).fg(color)
+                Cell::new(format!("{goal}: {word}")).fg(color)
             }
             _ => Cell::new(""),
         });

@@ -2,6 +2,7 @@
 //! neither the memory nor the processor from everything else.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
@@ -31,6 +32,7 @@ pub enum PasswordError {
 pub struct Passwords {
     hashing: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    computed: Arc<AtomicU64>,
 }
 
 impl Passwords {
@@ -39,7 +41,14 @@ impl Passwords {
         Self {
             hashing: Arc::new(Semaphore::new(threads)),
             waiting: Arc::new(Semaphore::new(threads + queue)),
+            computed: Arc::default(),
         }
+    }
+
+    /// How many times Argon2id was computed: the work of a sign-in, which must not tell whether
+    /// somebody exists.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     /// The hash of a password in PHC form.
@@ -51,7 +60,7 @@ impl Passwords {
         if text.len() > MAX_LEN || text.chars().count() < MIN_CHARS {
             return Err(PasswordError::Length);
         }
-        self.work(move || hash_now(&password)).await?
+        self.work(move |computed| hash_now(&password, computed)).await?
     }
 
     /// Whether a password is the one of a stored hash. Without a hash, as for a user who does not
@@ -63,41 +72,46 @@ impl Passwords {
         if password.expose().len() > MAX_LEN {
             return Err(PasswordError::Length);
         }
-        self.work(move || verify_now(&password, hash.as_deref())).await
+        self.work(move |computed| verify_now(&password, hash.as_deref(), computed)).await
     }
 
     async fn work<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&AtomicU64) -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
         let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| PasswordError::Busy)?;
         let hashing = self.hashing.clone().acquire_owned().await.map_err(|_| PasswordError::Busy)?;
         // The permits go along: a caller that goes away does not free a place that is still in use.
+        let computed = self.computed.clone();
         let work = move || {
             let _permits = (waiting, hashing);
-            work()
+            work(&computed)
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| PasswordError::Failed)
     }
 }
 
-fn verify_now(password: &Password, hash: Option<&str>) -> bool {
+fn verify_now(password: &Password, hash: Option<&str>, computed: &AtomicU64) -> bool {
     let known = hash.and_then(|hash| PasswordHash::new(hash).ok());
     match known {
-        Some(known) => Argon2::default().verify_password(password.expose().as_bytes(), &known).is_ok(),
+        Some(known) => {
+            computed.fetch_add(1, Ordering::Relaxed);
+            Argon2::default().verify_password(password.expose().as_bytes(), &known).is_ok()
+        }
         None => {
             // Only for its time.
-            let _ = hash_now(password);
+            let _ = hash_now(password, computed);
             false
         }
     }
 }
 
-fn hash_now(password: &Password) -> Result<String, PasswordError> {
+fn hash_now(password: &Password, computed: &AtomicU64) -> Result<String, PasswordError> {
     let (memory, passes, lanes) = COST;
     let params = Params::new(memory, passes, lanes, None).map_err(|_| PasswordError::Failed)?;
     let hasher = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let salt = crate::entropy::bytes::<16>();
+    computed.fetch_add(1, Ordering::Relaxed);
     let hash: PasswordHash = hasher
         .hash_password_with_salt(password.expose().as_bytes(), &salt)
         .map_err(|_| PasswordError::Failed)?;

@@ -9,6 +9,8 @@
 )]
 
 mod browser;
+mod gateway;
+mod management;
 mod parsers;
 mod server;
 mod tokens;
@@ -17,7 +19,7 @@ mod tokens;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 21] = [
     ("form", parsers::form),
     ("json", parsers::json),
     ("percent", parsers::percent),
@@ -36,6 +38,9 @@ pub const TARGETS: [Target; 18] = [
     ("authorization", browser::authorization),
     ("redirect", browser::redirect),
     ("passkey", browser::passkey),
+    ("jwk", tokens::jwk),
+    ("management", management::management),
+    ("gateway", gateway::gateway),
 ];
 
 /// The body of a target by its name.

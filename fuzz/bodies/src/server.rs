@@ -21,6 +21,8 @@ use http_body_util::BodyExt as _;
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
+use crate::management::add_client;
+
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
 pub(crate) const ISSUER: &str = "https://auth.example";
 const PATHS: [&str; 4] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke", "/leaked-tokens"];
@@ -36,26 +38,31 @@ const PAGES: [&str; 10] = [
     "/device/qr",
     "/account",
 ];
-const CALLBACK: &str = "https://app.example/cb";
-const CONTENT_TYPES: [&str; 3] = ["application/x-www-form-urlencoded", "application/json", "text/plain"];
+pub(crate) const CALLBACK: &str = "https://app.example/cb";
+pub(crate) const CONTENT_TYPES: [&str; 3] =
+    ["application/x-www-form-urlencoded", "application/json", "text/plain"];
 
-struct Service {
-    runtime: Runtime,
-    public: Router,
+pub(crate) struct Service {
+    pub(crate) runtime: Runtime,
+    pub(crate) public: Router,
+    pub(crate) management: Router,
+    pub(crate) app: Arc<App>,
     keys: Arc<KeySet>,
     _dir: tempfile::TempDir,
 }
 
-fn service() -> &'static Mutex<Service> {
+/// The one that most targets ask: nothing that they send changes it.
+pub(crate) fn service() -> &'static Mutex<Service> {
     static SERVICE: OnceLock<Mutex<Service>> = OnceLock::new();
     SERVICE.get_or_init(|| Mutex::new(start()))
 }
 
-fn start() -> Service {
+/// A service with a client that people sign in to.
+pub(crate) fn start() -> Service {
     let runtime = Runtime::new().expect("threads");
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("fuzz.sqlite");
-    let (public, keys) = runtime.block_on(async {
+    let (public, management, app, keys) = runtime.block_on(async {
         let settings = Settings::from_values(&[("issuer", ISSUER)]).expect("settings");
         let clock = Arc::new(ManualClock::new(NOW));
         let store = SqliteStore::open(&path).expect("a store");
@@ -66,12 +73,17 @@ fn start() -> Service {
         let metrics = Arc::new(Metrics::new());
         let app = App::new(store, keys, clock, policy, Passwords::new(1, 1), None, metrics.clone()).await;
         let app = app.expect("an application");
-        add_client(router::management(app.clone(), settings.limits, None)).await;
-        let public = router::public(Arc::new(Public::new(app, &settings)), None);
         let request_timeout = settings.limits.request_timeout;
-        (observe(public, Arc::new(Observer { metrics, request_timeout, spans: false, tls_only: true })), set)
+        let observed = |router, tls_only| {
+            let metrics = metrics.clone();
+            observe(router, Arc::new(Observer { metrics, request_timeout, spans: false, tls_only }))
+        };
+        let management = observed(router::management(app.clone(), settings.limits, None), false);
+        add_client(&management).await;
+        let public = observed(router::public(Arc::new(Public::new(app.clone(), &settings)), None), true);
+        (public, management, app, set)
     });
-    Service { runtime, public, keys, _dir: dir }
+    Service { runtime, public, management, app, keys, _dir: dir }
 }
 
 /// The keys of the service.
@@ -119,16 +131,6 @@ pub(crate) fn endpoint(data: &[u8]) {
             let _: serde_json::Value = serde_json::from_slice(&body).expect("answers are JSON");
         }
     });
-}
-
-/// A client that people sign in to.
-async fn add_client(management: Router) {
-    let client = serde_json::json!({"id": "app", "kind": "spa", "scope": "openid read",
-        "redirect_uris": [CALLBACK]});
-    let request = Request::post("/admin/v1/clients").header(header::CONTENT_TYPE, "application/json");
-    let request = request.body(Body::from(client.to_string())).expect("a request");
-    let answer = management.oneshot(request).await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.status());
 }
 
 /// What must never stand in a page as it was sent.

@@ -4,8 +4,9 @@
 use std::sync::{Arc, OnceLock};
 
 use countersign::keys::{KeySet, RecipientKey, RefreshNonce, public_jwk};
-use countersign_verify::{DecryptionKey, FeedReader, FeedStep, RevokedSet, Verifier};
-use countersign_wire::{AccessClaims, Algorithm, Audience, SessionId};
+use countersign_verify::{DecryptionKey, FeedReader, FeedStep, RevokedSet, Verifier, VerifyingKeys};
+use countersign_wire::{AccessClaims, Algorithm, Audience, JwkSet, SessionId};
+use serde_json::Value;
 
 use crate::server::{ISSUER, NOW, key_set};
 
@@ -154,4 +155,35 @@ pub(crate) fn feed(data: &[u8]) {
         let (first, second) = data.split_at(data.len() / 2);
         assert_eq!(read(&[first, second]), whole);
     }
+}
+
+/// Keys that others give: an API's public key, its private half, and a set that a server publishes.
+pub(crate) fn jwk(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(given) = serde_json::from_str::<Value>(text) {
+        match public_jwk(&given) {
+            Ok(jwk) => {
+                let printed = serde_json::to_value(&jwk).expect("JSON");
+                assert!(given.get("d").is_none() && printed.get("d").is_none(), "a private key was taken");
+                assert_eq!(public_jwk(&printed).expect("what we print we read"), jwk);
+                assert!(RecipientKey::new(&jwk).is_ok(), "what is taken can be encrypted to");
+            }
+            Err(error) => says_nothing_of(&given, &error.to_string()),
+        }
+        if let Err(error) = DecryptionKey::from_jwk(text) {
+            says_nothing_of(&given, &error.to_string());
+        }
+    }
+    if let Ok(set) = serde_json::from_str::<JwkSet>(text) {
+        let printed = serde_json::to_string(&set).expect("JSON");
+        assert_eq!(serde_json::from_str::<JwkSet>(&printed).expect("what we print we read"), set);
+        let _ = VerifyingKeys::new(&set);
+    }
+}
+
+/// No message repeats the private part of a key.
+fn says_nothing_of(given: &Value, message: &str) {
+    // Our own words are shorter.
+    let private = given.get("d").and_then(Value::as_str).filter(|d| d.len() >= 24);
+    assert!(private.is_none_or(|d| !message.contains(d)), "{message:?}");
 }

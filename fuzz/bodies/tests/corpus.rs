@@ -1,7 +1,8 @@
-//! Every file of every corpus, and a few thousand edits of them from a fixed seed. What libFuzzer
-//! does for hours (`just fuzz`), in seconds.
+//! Every file of every corpus, and a few thousand edits of them from a fixed seed, or that of
+//! `COUNTERSIGN_FUZZ_SEED`. What libFuzzer does for hours (`just fuzz`), in seconds.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "what was tried, for the table of `just prove`")]
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,11 @@ const SEED: u64 = 1;
 const EDITS: usize = 100;
 /// Longest input that edits make.
 const MAX_LEN: usize = 4096;
+
+#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
+fn seed() -> u64 {
+    std::env::var("COUNTERSIGN_FUZZ_SEED").map_or(SEED, |text| text.parse().unwrap())
+}
 
 fn corpus(target: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(target);
@@ -45,7 +51,8 @@ fn run(target: &str) {
     let (_, body) = TARGETS.into_iter().find(|(name, _)| *name == target).unwrap();
     let seeds: Vec<Vec<u8>> = corpus(target).into_iter().map(|path| std::fs::read(path).unwrap()).collect();
     assert!(!seeds.is_empty(), "{target} has no corpus");
-    let mut rng = Rng::with_seed(SEED);
+    let seed_of_edits = seed();
+    let mut rng = Rng::with_seed(seed_of_edits);
     for seed in &seeds {
         body(seed);
         let mut bytes = seed.clone();
@@ -55,21 +62,23 @@ fn run(target: &str) {
             }
             edit(&mut bytes, &seeds, &mut rng);
             // Shown when the body panics: the input that did it.
-            let shown = Shown(target, &bytes);
+            let shown = Shown(target, seed_of_edits, &bytes);
             body(&bytes);
             drop(shown);
         }
     }
+    // For the table of `just prove`, which reads this line.
+    println!("proof: {} inputs, seed {seed_of_edits}", seeds.len() * (1 + EDITS));
 }
 
 /// Prints its bytes when it is dropped by a panic.
-struct Shown<'a>(&'a str, &'a [u8]);
+struct Shown<'a>(&'a str, u64, &'a [u8]);
 
 impl Drop for Shown<'_> {
     #[expect(clippy::print_stderr, reason = "the input of a failed test")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{} fails on b\"{}\" (seed {SEED})", self.0, self.1.escape_ascii());
+            eprintln!("{} fails on b\"{}\" (seed {})", self.0, self.2.escape_ascii(), self.1);
         }
     }
 }
@@ -103,5 +112,8 @@ targets!(
     page,
     authorization,
     redirect,
-    passkey
+    passkey,
+    jwk,
+    management,
+    gateway
 );

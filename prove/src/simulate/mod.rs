@@ -30,6 +30,8 @@ use wire::{Credentials, Node};
 
 /// Time between two looks at how far the run is.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Time between two lines that say how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(30);
 /// How late a tab with a retry proof may come with a token that it read: far beyond the window of
 /// any client that is added here for such tabs.
 const LATE_WITH_PROOF: Duration = Duration::from_secs(3);
@@ -141,6 +143,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
     Ok(())
 }
 
+/// A line of progress.
+#[expect(clippy::print_stderr, reason = "the report is what this program is for")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
 fn check(arguments: &Arguments) -> Outcome<()> {
     if !(0.0..=0.9).contains(&arguments.loss) {
         return Err("--loss is a share from 0 to 0.9".into());
@@ -232,8 +240,13 @@ async fn play(
     lives: &[(Arc<Session>, JoinHandle<Life>)],
 ) -> Outcome<u64> {
     let mut restarts = 0;
+    let mut said = Instant::now();
     loop {
         let done = world.refreshes.load(Ordering::Relaxed);
+        if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            say(&format!("simulate: {done} of {} honest refreshes", arguments.refreshes));
+        }
         if done >= arguments.refreshes || lives.iter().all(|(_, life)| life.is_finished()) {
             return Ok(restarts);
         }

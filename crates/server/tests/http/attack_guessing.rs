@@ -75,12 +75,20 @@ on_both!(case_52_unknown_disabled_and_wrong_look_the_same, |server| {
     let wrong = attempt(&server, network(1), "alice", "wrong password").await;
     assert_eq!(wrong.status, 422);
     let too_long = "x".repeat(2_000);
-    for (number, (name, password)) in
-        [("nobody", PASSWORD), ("gone", PASSWORD), ("passwordless", PASSWORD), ("alice", &too_long)]
-            .iter()
-            .enumerate()
+    for (number, (name, password, work)) in [
+        ("nobody", PASSWORD, 1),
+        ("gone", PASSWORD, 1),
+        ("passwordless", PASSWORD, 1),
+        ("alice", "wrong password", 1),
+        ("alice", &too_long, 0),
+        ("nobody", &too_long, 0),
+    ]
+    .iter()
+    .enumerate()
     {
+        let before = server.app.passwords.computed();
         let answer = attempt(&server, network(u8::try_from(number).unwrap() + 2), name, password).await;
+        assert_eq!(server.app.passwords.computed() - before, *work, "the same work: {name}");
         assert_eq!((answer.status, &answer.text), (wrong.status, &wrong.text), "{name}");
         let names =
             |answer: &Answer| answer.headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();

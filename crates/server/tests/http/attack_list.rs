@@ -40,6 +40,11 @@ impl Probe {
         self
     }
 
+    /// An access token of the victim's.
+    pub(crate) fn access(&self) -> &str {
+        &self.app.access
+    }
+
     async fn rows_now(&self, server: &TestServer) -> Vec<countersign::store::Standing> {
         vec![server.standing(&self.app.sid).await, server.standing(&self.tool.sid).await]
     }

@@ -1,49 +1,10 @@
-//! Attacks on refresh rotation and account state, each named after what it tries.
+//! Attacks on refresh rotation and account state that are on no list, each named after what it tries.
 
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::on_both;
-
-on_both!(a_forked_session_after_logout, |server| {
-    // Log out, then present the token that was just revoked inside the grace window.
-    let pair = server.alice().await;
-    let r1 = server.refresh("app", &pair.refresh).await.assert_ok().str("refresh_token");
-    server.form("/oauth/revoke", &[("client_id", "app"), ("token", &r1)]).await.assert_ok();
-    for token in [&pair.refresh, &r1] {
-        server.refresh("app", token).await.assert_error(400, "invalid_grant");
-    }
-});
-
-on_both!(both_answers_of_a_replay_used, |server| {
-    let pair = server.alice().await;
-    let one = server.refresh("app", &pair.refresh).await.assert_ok().str("refresh_token");
-    let two = server.refresh("app", &pair.refresh).await.assert_ok().str("refresh_token");
-    assert_eq!(one, two);
-    let three = server.refresh("app", &one).await.assert_ok().str("refresh_token");
-    let four = server.refresh("app", &two).await.assert_ok().str("refresh_token");
-    assert_eq!(three, four);
-});
-
-on_both!(a_token_revoked_while_it_is_refreshed, |server| {
-    server.user("alice").await;
-    server.public_client("app").await;
-    for _ in 0..50 {
-        let pair = server.session("alice", "app").await;
-        let pairs = [("client_id", "app"), ("token", pair.refresh.as_str())];
-        let (refreshed, revoked) =
-            tokio::join!(server.refresh("app", &pair.refresh), server.form("/oauth/revoke", &pairs));
-        assert_eq!(revoked.status, 200);
-        // Whichever came first, nothing of the session works after the revocation was answered.
-        if refreshed.status == 200 {
-            server.refresh("app", &refreshed.str("refresh_token")).await.assert_error(400, "invalid_grant");
-            let api = server.get_as("/api/profile", &refreshed.str("access_token")).await;
-            api.assert_error(401, "invalid_token");
-        }
-        server.refresh("app", &pair.refresh).await.assert_error(400, "invalid_grant");
-    }
-});
 
 on_both!(a_user_disabled_while_refreshing, |server| {
     server.public_client("app").await;

@@ -3,6 +3,7 @@
 use ::http::{Method, header};
 use serde_json::json;
 
+use crate::attack_list::Probe;
 use crate::browser::{Away, Browser, ORIGIN};
 use crate::on_both;
 use crate::relying::{
@@ -213,8 +214,9 @@ on_both!(state_comes_back_as_it_was, |server| {
     assert!(answer.status.is_client_error() || answer.status == 303, "{answer:?}");
 });
 
-on_both!(a_form_post_answer_is_a_form_with_everything_escaped, |server| {
+on_both!(case_36_a_form_post_answer_is_a_form_with_everything_escaped, |server| {
     let secret = server.shop().await;
+    let probe = Probe::new(&server).await;
     let mut browser = Browser::new(&server);
     let asked = request_with(&[("response_mode", "form_post"), ("state", HOSTILE)]);
     let page = browser.ask(&asked).await.page_at("/signin");
@@ -231,6 +233,7 @@ on_both!(a_form_post_answer_is_a_form_with_everything_escaped, |server| {
     let page = browser.ask(&refused).await.page();
     assert_page(&page.answer);
     assert_eq!(page.form().fields[0], ("error".to_owned(), "invalid_scope".to_owned()));
+    probe.nothing_lost(&server).await;
 });
 
 on_both!(a_request_may_come_as_a_form_from_the_applications_site, |server| {

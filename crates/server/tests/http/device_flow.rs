@@ -6,6 +6,7 @@ use axum::body::Body;
 use http::{Request, header};
 use serde_json::json;
 
+use crate::attack_list::Probe;
 use crate::browser::{Browser, Page};
 use crate::on_both;
 use crate::relying::{PASSWORD, claims};
@@ -149,8 +150,9 @@ on_both!(a_device_code_expires_and_is_then_forgotten, |server| {
     assert_eq!(browser.submit(&page, &[("user_code", &user)]).await.page().answer.status, 422);
 });
 
-on_both!(a_device_code_is_of_one_client_and_good_once, |server| {
+on_both!(case_54_a_device_code_is_of_one_client_and_good_once, |server| {
     set_up(&server).await;
+    let probe = Probe::new(&server).await;
     server.native_client("other", "https://other.example/cb").await;
     let (device, user) = begin(&server).await;
     let mut browser = Browser::new(&server);
@@ -159,6 +161,7 @@ on_both!(a_device_code_is_of_one_client_and_good_once, |server| {
     poll(&server, "other", &device).await.assert_error(400, "invalid_grant");
     poll(&server, "tv", &device).await.assert_ok();
     poll(&server, "tv", &device).await.assert_error(400, "invalid_grant");
+    probe.nothing_lost(&server).await;
 });
 
 on_both!(a_decision_needs_the_form_that_this_browser_was_given, |server| {

@@ -12,7 +12,7 @@ use crate::on_both;
 use crate::support::{Engine, TestServer, basic};
 
 /// Longer than anything here takes, but for what must not happen.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// An access token of an API that may read the feed.
 pub(crate) async fn reader(server: &TestServer, id: &str) -> String {

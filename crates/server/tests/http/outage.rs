@@ -2,13 +2,15 @@
 
 use http::{StatusCode, header};
 
+use crate::attack_list::Probe;
 use crate::support::TestServer;
 use crate::support::cluster::Cluster;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn unknown_is_not_no() {
+async fn case_17_a_revocation_while_the_database_is_away() {
     let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start()));
     let server = TestServer::start_on_own(cluster).await;
+    let probe = Probe::new(&server).await;
     let pair = server.alice().await;
     let spent = server.session("alice", "app").await;
     let live = server.refresh("app", &spent.refresh).await.assert_ok().str("refresh_token");
@@ -39,4 +41,5 @@ async fn unknown_is_not_no() {
     server.refresh("app", &live).await.assert_ok();
     assert_eq!(server.get("/readyz").await.status, StatusCode::OK);
     assert!(server.app.metrics.encode().contains("countersign_store_errors_total{kind=\"unavailable\"}"));
+    probe.nothing_lost(&server).await;
 }

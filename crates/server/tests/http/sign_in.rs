@@ -5,6 +5,7 @@ use std::time::Duration;
 use ::http::{Method, header};
 use serde_json::{Value, json};
 
+use crate::attack_list::Probe;
 use crate::browser::{Browser, ORIGIN, Page};
 use crate::on_both;
 use crate::relying::{CALLBACK, PASSWORD, address, request, request_with};
@@ -181,8 +182,9 @@ on_both!(two_tabs_and_the_back_button, |server| {
     }
 });
 
-on_both!(hostile_words_on_pages_are_words, |server| {
+on_both!(case_47_hostile_words_on_pages_are_words, |server| {
     server.shop().await;
+    let probe = Probe::new(&server).await.inert(&server).await;
     let evil = "\"><script>alert(1)</script>";
     let mut browser = Browser::new(&server);
     server.set_sign_in("shop", |settings| settings.name = Some(evil.to_owned())).await;
@@ -194,6 +196,7 @@ on_both!(hostile_words_on_pages_are_words, |server| {
     assert_page(&page.answer);
     let away = browser.submit(&page, &[("action", "allow")]).await.away();
     assert_eq!(away.parameter("state"), evil, "unchanged, and encoded");
+    probe.nothing_lost(&server).await;
 });
 
 on_both!(another_persons_sign_in_ends_the_first, |server| {

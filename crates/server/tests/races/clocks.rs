@@ -5,8 +5,8 @@ use std::sync::Arc;
 use countersign::store::Reason;
 use countersign::time::Timestamp;
 
-use crate::nodes;
 use crate::support::{Engine, START, TestServer};
+use crate::{nodes, proof};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -69,6 +69,7 @@ async fn order_is_by_generation_whatever_the_clocks_say() {
             assert_eq!(ended.reason, Reason::Reuse);
         }
     }
+    proof(SKEWS.len(), "clocks", None);
 }
 
 /// The window is as long as it is whatever sign the difference has, and a proof needs none.
@@ -103,6 +104,7 @@ async fn a_wrong_clock_opens_the_window_by_its_length_at_most() {
             }
         }
     }
+    proof(2 * SKEWS.len(), "clocks", None);
 }
 
 /// What expired stays expired when the clock is set back behind the last committed time only as
@@ -115,12 +117,14 @@ async fn what_was_revoked_stays_revoked_on_a_clock_that_goes_back() {
         let pair = server.alice().await;
         let next = server.refresh("app", &pair.refresh).await.assert_ok().str("refresh_token");
         server.form("/oauth/revoke", &[("client_id", "app"), ("token", &next)]).await.assert_ok();
-        for to in [0, START.0 - YEAR, START.0 - 1, START.0, START.0 + MINUTE] {
+        let times = [0, START.0 - YEAR, START.0 - 1, START.0, START.0 + MINUTE];
+        for to in times {
             server.clock.set(Timestamp(to));
             for token in [&pair.refresh, &next] {
                 server.refresh("app", token).await.assert_error(400, "invalid_grant");
             }
             assert!(!server.standing(&pair.sid).await.is_live(server.app.clock.now()));
         }
+        proof(times.len(), "clocks", None);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde_json::json;
 
 use crate::support::{AUDIENCE, Engine, Pair, TestServer, basic};
-use crate::{nodes, rounds};
+use crate::{nodes, proof, rounds};
 
 /// Rounds on each engine in an ordinary run.
 const ROUNDS: usize = 48;
@@ -133,6 +133,7 @@ async fn race(engine: Engine) {
         assert!(!here.standing(&pair.sid).await.is_live(here.app.clock.now()), "{ending:?}");
     }
     println!("{engine:?}: {refreshed} refreshes met {} endings", rounds(ROUNDS));
+    proof(rounds(ROUNDS), "rounds", None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -11,14 +11,14 @@ use tokio::sync::Barrier;
 
 use crate::history::{Call, Op, Saw, is_linearisable};
 use crate::support::{Answer, Engine, TestServer};
-use crate::{nodes, rounds};
+use crate::{nodes, proof, rounds, seed};
 
 /// Histories on each engine in an ordinary run.
 const HISTORIES: usize = 40;
 /// Clients of a history, and what each does in a row.
 const CLIENTS: usize = 4;
 const CALLS: usize = 5;
-/// The seed of the first history; the others follow.
+/// The seed of the first history in an ordinary run; the others follow.
 const SEED: u64 = 0x5EED;
 
 /// A small generator (splitmix64), so that a history can be run again from its seed.
@@ -87,7 +87,7 @@ async fn perform(node: &TestServer, op: Op, user: &str, access: &str, sid: &str,
     }
 }
 
-async fn one_history(nodes: &[Arc<TestServer>], number: u64) -> Vec<Call> {
+async fn one_history(nodes: &[Arc<TestServer>], seed: u64, number: u64) -> Vec<Call> {
     let user = format!("user{number}");
     nodes[0].user(&user).await;
     let pair = nodes[0].session(&user, "app").await;
@@ -98,7 +98,7 @@ async fn one_history(nodes: &[Arc<TestServer>], number: u64) -> Vec<Call> {
         let (tokens, stamps, barrier) = (tokens.clone(), stamps.clone(), barrier.clone());
         let (pair, user) = (pair.clone(), user.clone());
         tokio::spawn(async move {
-            let mut random = Random(SEED + number * 1_000 + client as u64);
+            let mut random = Random(seed.wrapping_add(number * 1_000 + client as u64));
             let mut calls = Vec::new();
             barrier.wait().await;
             for _ in 0..CALLS {
@@ -127,16 +127,18 @@ async fn one_history(nodes: &[Arc<TestServer>], number: u64) -> Vec<Call> {
 async fn histories(engine: Engine) {
     let nodes = nodes(engine).await;
     nodes[0].public_client("app").await;
+    let seed = seed().unwrap_or(SEED);
     let mut kinds: HashMap<Saw, usize> = HashMap::new();
     for number in 0..rounds(HISTORIES) as u64 {
-        let mut history = one_history(&nodes, number).await;
+        let mut history = one_history(&nodes, seed, number).await;
         history.sort_by_key(|call| call.called);
         for call in &history {
             *kinds.entry(call.saw).or_default() += 1;
         }
-        assert!(is_linearisable(&history), "seed {SEED:#x}, history {number}: {history:#?}");
+        assert!(is_linearisable(&history), "seed {seed}, history {number}: {history:#?}");
     }
-    println!("{engine:?}: {} histories from seed {SEED:#x}: {kinds:?}", rounds(HISTORIES));
+    println!("{engine:?}: {} histories: {kinds:?}", rounds(HISTORIES));
+    proof(rounds(HISTORIES), "histories", Some(seed));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,7 +1,8 @@
 //! Races provoked: what two and more clients and nodes do to one session at the same time.
 //!
 //! The numbers of rounds are for an ordinary run of the tests; `COUNTERSIGN_RACE_ROUNDS` sets
-//! another for all of them. `docs/proof.md` has the commands.
+//! another for all of them, and `COUNTERSIGN_RACE_SEED` the seed of what is random. `docs/proof.md` has
+//! the commands.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "with --nocapture a run says what it has seen")]
@@ -28,6 +29,18 @@ fn rounds(ordinary: usize) -> usize {
         Ok(text) => text.parse().unwrap(),
         Err(_) => ordinary,
     }
+}
+
+/// What the environment asks random choices to be made from.
+#[expect(clippy::disallowed_methods, reason = "a test's own setting")]
+fn seed() -> Option<u64> {
+    std::env::var("COUNTERSIGN_RACE_SEED").ok().map(|text| text.parse().unwrap())
+}
+
+/// What a test has done, for the table of `just prove`, which reads this line.
+fn proof(count: usize, unit: &str, seed: Option<u64>) {
+    let seed = seed.map_or("none".to_owned(), |seed| seed.to_string());
+    println!("proof: {count} {unit}, seed {seed}");
 }
 
 /// The nodes of an engine: SQLite has one, PostgreSQL gets two on one database.

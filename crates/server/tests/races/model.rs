@@ -8,11 +8,11 @@ use std::time::Duration;
 use countersign::time::{Clock as _, Timestamp};
 use http::Method;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
-use crate::rounds;
 use crate::support::{Engine, TestServer};
+use crate::{proof, rounds, seed};
 
 /// Sequences in an ordinary run, and the longest.
 const SEQUENCES_SQLITE: usize = 60;
@@ -338,14 +338,19 @@ fn sequences(engine: Engine, cases: usize) {
         )))),
         ..Config::default()
     };
-    let outcome = TestRunner::new(config).run(&commands(), |commands| {
+    let seed = seed().unwrap_or_else(|| u64::from_le_bytes(countersign::entropy::bytes()));
+    let mut long_seed = [0; 32];
+    long_seed[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &long_seed);
+    let outcome = TestRunner::new_with_rng(config, rng).run(&commands(), |commands| {
         number.set(number.get() + 1);
         runtime.block_on(sequence(&server, number.get(), &commands));
         Ok(())
     });
     if let Err(failure) = outcome {
-        panic!("{failure}");
+        panic!("seed {seed}: {failure}");
     }
+    proof(cases, "sequences", Some(seed));
     let _inside = runtime.enter();
     drop(server);
 }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::sync::Barrier;
 
 use crate::support::{Answer, Engine, TestServer};
-use crate::{nodes, rounds};
+use crate::{nodes, proof, rounds};
 
 /// Presentations at once.
 const CROWD: usize = 64;
@@ -79,6 +79,7 @@ async fn honest(engine: Engine, proofs: Proofs) {
             token = successors.into_iter().next().unwrap();
         }
     }
+    proof(2 * rounds(FAMILIES), "crowds", None);
 }
 
 /// A token that two parties present with proofs of their own: whoever came second ends the
@@ -122,6 +123,7 @@ async fn foreign(engine: Engine) {
             }
         }
     }
+    proof(rounds(FAMILIES), "crowds", None);
 }
 
 macro_rules! on_each {

@@ -81,6 +81,19 @@ impl Canary {
         let logs = logs().0.lock().unwrap_or_else(PoisonError::into_inner);
         self.search("the logs", &logs[self.logs_from..]);
     }
+
+    /// How many of those lines only TRACE and DEBUG have.
+    pub(crate) fn traces(&self) -> usize {
+        let logs = logs().0.lock().unwrap_or_else(PoisonError::into_inner);
+        let logs = &logs[self.logs_from..];
+        let lines = logs.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
+        lines.filter(|line| line.contains(" TRACE ") || line.contains(" DEBUG ")).count()
+    }
+
+    /// How many forms of secrets are searched for.
+    pub(crate) fn len(&self) -> usize {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
 }
 
 /// The parts of a secret that nobody else may know. The head of a refresh token names its key and

@@ -6,6 +6,7 @@ pub(crate) mod canary;
 #[expect(dead_code, reason = "stopping and crashing is for the engine's own tests")]
 pub(crate) mod cluster;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use ::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::Router;
 use axum::body::Body;
 use countersign::app::App;
-use countersign::config::Settings;
+use countersign::config::{Limits, Settings};
+use countersign::http::listen::Listener;
+use countersign::http::shutdown::Shutdown;
 use countersign::http::{self, Public};
 use countersign::keys::{KeyEncryptionKey, KeySchedule, Keys};
 use countersign::metrics::Metrics;
@@ -113,6 +116,17 @@ impl Answer {
     }
 }
 
+/// How much was searched for how much.
+#[derive(Debug)]
+pub(crate) struct Searched {
+    /// Pieces and forms of secrets.
+    pub(crate) secrets: usize,
+    /// Lines of the log that only TRACE and DEBUG have.
+    pub(crate) traces: usize,
+    /// Bytes of the database.
+    pub(crate) stored: usize,
+}
+
 /// A token pair.
 #[derive(Debug, Clone)]
 pub(crate) struct Pair {
@@ -148,6 +162,25 @@ impl TestServer {
         let (_, url) = self.database.as_ref().unwrap();
         let store = PostgresStore::open(url).await.unwrap();
         Self::over(store, tempfile::tempdir().unwrap(), None, &[]).await
+    }
+
+    /// The same, where the store can have more than one node.
+    pub(crate) async fn another_node(&self) -> Option<Self> {
+        match self.database {
+            Some(_) => Some(self.node_beside().await),
+            None => None,
+        }
+    }
+
+    /// Listens on a port of this machine for as long as the test runs.
+    pub(crate) async fn listen(&self, limits: Limits) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.public.clone();
+        tokio::spawn(async move {
+            http::listen::serve(Listener::Tcp(listener), router, &limits, &Shutdown::new()).await;
+        });
+        address
     }
 
     /// The same store with nothing in memory: as after a restart.
@@ -328,6 +361,34 @@ impl TestServer {
         self.session("alice", "app").await
     }
 
+    /// Searches everything that was logged, counted and stored for every secret that was handed out.
+    /// Gives the size of the database.
+    fn search(&self) -> usize {
+        self.canary.search("metrics", self.app.metrics.encode().as_bytes());
+        let mut stored = 0;
+        for entry in std::fs::read_dir(self.dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let bytes = std::fs::read(&path).unwrap();
+                self.canary.search(&path.display().to_string(), &bytes);
+                stored += bytes.len();
+            }
+        }
+        if let Some((cluster, url)) = &self.database {
+            let dump = cluster.dump(url);
+            self.canary.search("the dumped database", &dump);
+            stored += dump.len();
+        }
+        self.canary.search_logs();
+        stored
+    }
+
+    /// The same, as is done at the end of each test, and how much that was.
+    pub(crate) fn searched(&self) -> Searched {
+        let stored = self.search();
+        Searched { secrets: self.canary.len(), traces: self.canary.traces(), stored }
+    }
+
     /// What a session's record says now, but for the place in words, which is noted beside requests.
     pub(crate) async fn standing(&self, sid: &str) -> countersign::store::Standing {
         let mut standing = self.app.store.standing(sid.parse().unwrap()).await.unwrap().unwrap();
@@ -360,16 +421,6 @@ impl Drop for TestServer {
         if std::thread::panicking() {
             return;
         }
-        self.canary.search("metrics", self.app.metrics.encode().as_bytes());
-        for entry in std::fs::read_dir(self.dir.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_file() {
-                self.canary.search(&path.display().to_string(), &std::fs::read(&path).unwrap());
-            }
-        }
-        if let Some((cluster, url)) = &self.database {
-            self.canary.search("the dumped database", &cluster.dump(url));
-        }
-        self.canary.search_logs();
+        self.search();
     }
 }
