@@ -328,6 +328,21 @@ impl TestServer {
         self.session("alice", "app").await
     }
 
+    /// All that is stored, as the files of the one engine and a dump of the other have it.
+    pub(crate) fn stored(&self) -> Vec<(String, Vec<u8>)> {
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(self.dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                all.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+            }
+        }
+        if let Some((cluster, url)) = &self.database {
+            all.push(("the dumped database".to_owned(), cluster.dump(url)));
+        }
+        all
+    }
+
     /// What a session's record says now, but for the place in words, which is noted beside requests.
     pub(crate) async fn standing(&self, sid: &str) -> countersign::store::Standing {
         let mut standing = self.app.store.standing(sid.parse().unwrap()).await.unwrap().unwrap();
@@ -361,14 +376,8 @@ impl Drop for TestServer {
             return;
         }
         self.canary.search("metrics", self.app.metrics.encode().as_bytes());
-        for entry in std::fs::read_dir(self.dir.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_file() {
-                self.canary.search(&path.display().to_string(), &std::fs::read(&path).unwrap());
-            }
-        }
-        if let Some((cluster, url)) = &self.database {
-            self.canary.search("the dumped database", &cluster.dump(url));
+        for (place, bytes) in self.stored() {
+            self.canary.search(&place, &bytes);
         }
         self.canary.search_logs();
     }
