@@ -43,4 +43,5 @@ mod second_factor;
 mod sign_in;
 mod status_lists;
 mod step_up;
+mod stored;
 mod verify;

@@ -14,8 +14,19 @@ pub(crate) enum Op {
     Introspect,
     /// The session's end.
     Revoke,
-    /// All sessions of the user end: disabled, or a new password.
-    MoveStamp,
+    /// All sessions of the user end.
+    End(Verb),
+    /// The user is removed, with all that the user has.
+    Remove,
+}
+
+/// How all sessions of a user end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Verb {
+    SignOut,
+    Disable,
+    /// A new password.
+    Password,
 }
 
 /// What was answered.
@@ -29,6 +40,8 @@ pub(crate) enum Saw {
     Active(bool),
     /// It is done.
     Done,
+    /// There is no such user.
+    Missing,
     /// No answer, or 503.
     Unknown,
 }
@@ -50,14 +63,18 @@ struct Model {
     generation: u32,
     proof: Option<u8>,
     alive: bool,
+    removed: bool,
 }
 
 impl Model {
     fn step(mut self, op: Op) -> (Self, Saw) {
         let saw = match op {
             Op::Introspect => Saw::Active(self.alive),
-            Op::Revoke | Op::MoveStamp => {
+            // The session's record outlives its user.
+            Op::End(_) | Op::Remove if self.removed => Saw::Missing,
+            Op::Revoke | Op::End(_) | Op::Remove => {
                 self.alive = false;
+                self.removed |= op == Op::Remove;
                 Saw::Done
             }
             Op::Refresh(..) if !self.alive => Saw::Refused,
@@ -80,10 +97,11 @@ impl Model {
     }
 }
 
-/// Whether some order explains the history.
+/// Whether some order explains the history. Only what overlaps is tried in another order, so the
+/// search grows with the length of the history, and with what each moment's clients can do at once.
 pub(crate) fn is_linearisable(history: &[Call]) -> bool {
     assert!(history.len() <= 128, "a bit for each operation");
-    let start = Model { generation: 1, proof: None, alive: true };
+    let start = Model { generation: 1, proof: None, alive: true, removed: false };
     let needed = history.iter().enumerate().filter(|(_, call)| call.saw != Saw::Unknown);
     let needed = needed.fold(0_u128, |bits, (i, _)| bits | 1 << i);
     let mut seen = HashSet::new();
@@ -130,11 +148,13 @@ mod tests {
         assert!(is_linearisable(&lost), "what is unknown may have happened");
         let never = [call(Op::Revoke, Saw::Unknown, 0, 1), call(FIRST, Saw::Token(2), 2, 3)];
         assert!(is_linearisable(&never), "or not");
+        let removed = [call(Op::Remove, Saw::Done, 0, 9), call(Op::Remove, Saw::Missing, 1, 2)];
+        assert!(is_linearisable(&removed));
     }
 
     #[test]
     fn bad_histories_are_not() {
-        let bad: [(&str, Vec<Call>); 7] = [
+        let bad: [(&str, Vec<Call>); 9] = [
             (
                 "a refresh after a revocation",
                 vec![call(Op::Revoke, Saw::Done, 0, 1), call(FIRST, Saw::Token(2), 2, 3)],
@@ -149,7 +169,10 @@ mod tests {
             ),
             (
                 "active after the answer",
-                vec![call(Op::MoveStamp, Saw::Done, 0, 1), call(Op::Introspect, Saw::Active(true), 2, 3)],
+                vec![
+                    call(Op::End(Verb::Password), Saw::Done, 0, 1),
+                    call(Op::Introspect, Saw::Active(true), 2, 3),
+                ],
             ),
             (
                 "dead, then alive",
@@ -159,6 +182,11 @@ mod tests {
                     call(Op::Introspect, Saw::Active(true), 3, 4),
                 ],
             ),
+            (
+                "a token after the removal",
+                vec![call(Op::Remove, Saw::Done, 0, 1), call(FIRST, Saw::Token(2), 2, 3)],
+            ),
+            ("removed twice", vec![call(Op::Remove, Saw::Done, 0, 9), call(Op::Remove, Saw::Done, 1, 8)]),
             ("refused without a reason", vec![call(FIRST, Saw::Refused, 0, 1)]),
             (
                 "reuse that ended nothing",

@@ -6,18 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::join_all;
-use serde_json::json;
+use http::Method;
+use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::history::{Call, Op, Saw, is_linearisable};
+use crate::history::{Call, Op, Saw, Verb, is_linearisable};
 use crate::support::{Answer, Engine, TestServer};
 use crate::{nodes, proof, rounds, seed};
 
 /// Histories on each engine in an ordinary run.
-const HISTORIES: usize = 40;
+const HISTORIES: usize = 100;
 /// Clients of a history, and what each does in a row.
 const CLIENTS: usize = 4;
-const CALLS: usize = 5;
+const CALLS: usize = 10;
+/// How often a client hears that the session is over, before it believes it.
+const REFUSALS: usize = 3;
 /// The seed of the first history in an ordinary run; the others follow.
 const SEED: u64 = 0x5EED;
 
@@ -72,15 +75,24 @@ async fn perform(node: &TestServer, op: Op, user: &str, access: &str, sid: &str,
             503 => Saw::Unknown,
             other => panic!("{other}"),
         },
-        Op::Revoke | Op::MoveStamp => {
-            let path = match op {
-                Op::Revoke => format!("/sessions/{sid}/revoke"),
-                _ => format!("/users/{user}/sign-out"),
+        Op::Revoke => ended(node.admin_post(&format!("/sessions/{sid}/revoke"), json!({})).await),
+        Op::End(verb) => {
+            let (path, body) = match verb {
+                Verb::SignOut => ("sign-out", json!({})),
+                Verb::Disable => ("disable", json!({})),
+                Verb::Password => ("password", json!({"password": "a new passphrase"})),
             };
-            let answer = node.admin_post(&path, json!({})).await;
-            if answer.status == 503 {
-                return Saw::Unknown;
-            }
+            ended(node.admin_post(&format!("/users/{user}/{path}"), body).await)
+        }
+        Op::Remove => ended(node.admin(Method::DELETE, &format!("/users/{user}"), Value::Null).await),
+    }
+}
+
+fn ended(answer: Answer) -> Saw {
+    match answer.status.as_u16() {
+        404 => Saw::Missing,
+        503 => Saw::Unknown,
+        _ => {
             answer.assert_ok();
             Saw::Done
         }
@@ -101,22 +113,27 @@ async fn one_history(nodes: &[Arc<TestServer>], seed: u64, number: u64) -> Vec<C
             let mut random = Random(seed.wrapping_add(number * 1_000 + client as u64));
             let mut calls = Vec::new();
             barrier.wait().await;
-            for _ in 0..CALLS {
+            let mut refused = 0;
+            while calls.len() < CALLS && refused < REFUSALS {
                 let known = tokens.lock().unwrap().len() as u32;
-                let op = match random.below(24) {
+                let op = match random.below(64) {
                     0 => Op::Revoke,
-                    1 => Op::MoveStamp,
-                    2..6 => Op::Introspect,
+                    1 => Op::End(Verb::SignOut),
+                    2 => Op::End(Verb::Disable),
+                    3 => Op::End(Verb::Password),
+                    4 => Op::Remove,
+                    5..14 => Op::Introspect,
                     // The one before the newest: a replay, with a proof or without.
-                    6..10 => Op::Refresh(known.saturating_sub(1).max(1), None),
-                    10..12 => Op::Refresh(known, Some(random.below(2) as u8)),
-                    12 => Op::Refresh(1, None),
+                    14..25 => Op::Refresh(known.saturating_sub(1).max(1), None),
+                    25..31 => Op::Refresh(known, Some(random.below(2) as u8)),
+                    31 => Op::Refresh(1, None),
                     _ => Op::Refresh(known, None),
                 };
                 let called = stamps.fetch_add(1, Ordering::SeqCst);
                 let saw = perform(&node, op, &user, &pair.access, &pair.sid, &tokens).await;
                 let answered = stamps.fetch_add(1, Ordering::SeqCst);
                 calls.push(Call { op, saw, called, answered });
+                refused += usize::from(matches!(saw, Saw::Refused | Saw::Active(false)));
             }
             calls
         })
@@ -137,7 +154,8 @@ async fn histories(engine: Engine) {
         }
         assert!(is_linearisable(&history), "seed {seed}, history {number}: {history:#?}");
     }
-    println!("{engine:?}: {} histories: {kinds:?}", rounds(HISTORIES));
+    let calls: usize = kinds.values().sum();
+    println!("{engine:?}: {} histories of {calls} operations: {kinds:?}", rounds(HISTORIES));
     proof(rounds(HISTORIES), "histories", Some(seed));
 }
 

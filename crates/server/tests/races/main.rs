@@ -7,6 +7,12 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "with --nocapture a run says what it has seen")]
 
+#[expect(dead_code, reason = "shared with the tests of the program")]
+#[path = "../support/ask.rs"]
+mod ask;
+#[expect(dead_code, reason = "shared with the tests of the program")]
+#[path = "../cli/program.rs"]
+mod program;
 #[expect(dead_code, reason = "shared with the tests of the public endpoints")]
 #[path = "../support/mod.rs"]
 mod support;
@@ -16,6 +22,7 @@ mod endings;
 mod history;
 mod judged;
 mod model;
+mod processes;
 mod together;
 
 use std::sync::Arc;

@@ -361,26 +361,31 @@ impl TestServer {
         self.session("alice", "app").await
     }
 
-    /// Searches everything that was logged, counted and stored for every secret that was handed out.
-    /// Gives the size of the database.
-    fn search(&self) -> usize {
-        self.canary.search("metrics", self.app.metrics.encode().as_bytes());
-        let mut stored = 0;
+    /// All that is stored, as the files of the one engine and a dump of the other have it.
+    pub(crate) fn stored(&self) -> Vec<(String, Vec<u8>)> {
+        let mut all = Vec::new();
         for entry in std::fs::read_dir(self.dir.path()).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
-                let bytes = std::fs::read(&path).unwrap();
-                self.canary.search(&path.display().to_string(), &bytes);
-                stored += bytes.len();
+                all.push((path.display().to_string(), std::fs::read(&path).unwrap()));
             }
         }
         if let Some((cluster, url)) = &self.database {
-            let dump = cluster.dump(url);
-            self.canary.search("the dumped database", &dump);
-            stored += dump.len();
+            all.push(("the dumped database".to_owned(), cluster.dump(url)));
+        }
+        all
+    }
+
+    /// Searches everything that was logged, counted and stored for every secret that was handed out.
+    /// Gives the size of what is stored.
+    fn search(&self) -> usize {
+        self.canary.search("metrics", self.app.metrics.encode().as_bytes());
+        let stored = self.stored();
+        for (place, bytes) in &stored {
+            self.canary.search(place, bytes);
         }
         self.canary.search_logs();
-        stored
+        stored.iter().map(|(_, bytes)| bytes.len()).sum()
     }
 
     /// The same, as is done at the end of each test, and how much that was.
