@@ -128,7 +128,7 @@ impl Scenario {
             Self {
                 name: "edited tokens",
                 about: "a thief who also presents what it has as another client and with another nonce",
-                generations: if short { 1 } else { 2 },
+                generations: if short { 1 } else { 3 },
                 thief: thief(Place::Elsewhere, EVERY_FLAW),
                 ..alone.clone()
             },

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::ask::{Answer, ask};
 use crate::program::{Place, Server, free_port};
-use crate::rounds;
 use crate::support::AUDIENCE;
+use crate::{proof, rounds};
 
 /// Sessions in an ordinary run.
 const FAMILIES: usize = 32;
@@ -102,4 +102,5 @@ async fn two_processes_give_one_successor() {
         }
     }
     println!("two processes: {presented} presentations, {unknown} of them answered 503");
+    proof(2 * rounds(FAMILIES), "crowds", None);
 }

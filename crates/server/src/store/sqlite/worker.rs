@@ -12,7 +12,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::checkpoint::LogKeeper;
@@ -81,8 +80,7 @@ impl Worker {
 
     fn start(path: &Path, name: &str, purpose: Purpose, keeper: Option<LogKeeper>) -> StoreResult<Self> {
         let (queue, receiver) = sync_channel(QUEUE);
-        let runtime = Handle::try_current().ok();
-        let served = Served { conn: connection::open(path, purpose)?, purpose, keeper, runtime };
+        let served = Served { conn: connection::open(path, purpose)?, purpose, keeper };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || served.serve(&receiver))
@@ -194,8 +192,6 @@ struct Served {
     conn: Connection,
     purpose: Purpose,
     keeper: Option<LogKeeper>,
-    /// Where those who ask are waiting, mostly.
-    runtime: Option<Handle>,
 }
 
 impl Served {
@@ -263,19 +259,9 @@ impl Served {
         if let Some(keeper) = &self.keeper {
             keeper.committed(ending);
         }
-        self.hand_out(done, outcome);
+        done.into_iter().for_each(|call| call.answer(&outcome));
         if let Some(keeper) = &mut self.keeper {
             keeper.after_commit(&self.conn);
-        }
-    }
-
-    /// Each answer wakes a task, which costs a lock and often a system call when it is done from
-    /// outside of the runtime. So a task of the runtime hands the answers out, and is woken once.
-    fn hand_out(&self, done: Vec<Box<dyn Call>>, outcome: StoreResult<()>) {
-        let answer = move || done.into_iter().for_each(|call| call.answer(&outcome));
-        match &self.runtime {
-            Some(runtime) => drop(runtime.spawn(async move { answer() })),
-            None => answer(),
         }
     }
 
