@@ -100,7 +100,7 @@ impl Lease {
 
     /// Runs a statement and returns its rows.
     pub(super) async fn query(&mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Failure> {
-        self.run(async |client| client.query(&client.prepare_cached(sql).await?, params).await).await
+        self.run(sql, async |client| client.query(&client.prepare_cached(sql).await?, params).await).await
     }
 
     /// As [`Self::query`], for at most one row.
@@ -115,12 +115,12 @@ impl Lease {
 
     /// Runs a statement and returns how many rows it changed.
     pub(super) async fn execute(&mut self, sql: &str, params: Params<'_>) -> Result<u64, Failure> {
-        self.run(async |client| client.execute(&client.prepare_cached(sql).await?, params).await).await
+        self.run(sql, async |client| client.execute(&client.prepare_cached(sql).await?, params).await).await
     }
 
     /// Runs statements that take no parameters.
     pub(super) async fn batch(&mut self, sql: &str) -> Result<(), Failure> {
-        self.run(async |client| client.batch_execute(sql).await).await
+        self.run(sql, async |client| client.batch_execute(sql).await).await
     }
 
     /// Begins a transaction; costs no round trip of its own.
@@ -159,11 +159,13 @@ impl Lease {
 
     async fn run<T>(
         &mut self,
+        #[cfg_attr(not(test), expect(unused_variables, reason = "a test's script is told what comes"))]
+        sql: &str,
         work: impl AsyncFnOnce(&deadpool_postgres::ClientWrapper) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Failure> {
         #[cfg(test)]
         if let Some(steps) = self.steps.clone() {
-            return self.run_in_steps(&steps, work).await;
+            return self.run_in_steps(&steps, sql, work).await;
         }
         self.run_now(work).await
     }
@@ -174,9 +176,10 @@ impl Lease {
     async fn run_in_steps<T>(
         &mut self,
         steps: &super::tests::steps::Steps,
+        sql: &str,
         work: impl AsyncFnOnce(&deadpool_postgres::ClientWrapper) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Failure> {
-        steps.turn().await;
+        steps.turn(sql, self.transaction != Transaction::Open).await;
         let alone = self.transaction == Transaction::None;
         if alone {
             self.begin();
@@ -187,7 +190,7 @@ impl Lease {
         }
         let value = self.run_now(work).await?;
         if alone {
-            steps.turn().await;
+            steps.turn("COMMIT", false).await;
             self.run_now(async |client| client.batch_execute("COMMIT").await).await?;
             self.transaction = Transaction::None;
         }

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, mpsc};
 
 /// What an operation tells the script.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store::postgres) enum Said {
-    /// It waits for its next turn.
-    Waits,
+    /// It waits for its next turn, to run this; `begins` a transaction with it.
+    Waits { sql: String, begins: bool },
     /// It is over.
     Done,
 }
@@ -26,8 +26,9 @@ pub(in crate::store::postgres) struct Steps {
 
 impl Steps {
     /// Waits for a turn. When the script is gone there is nothing to wait for.
-    pub(in crate::store::postgres) async fn turn(&self) {
-        if self.script.send((self.number, Said::Waits)).is_ok() {
+    pub(in crate::store::postgres) async fn turn(&self, sql: &str, begins: bool) {
+        let waits = Said::Waits { sql: sql.to_owned(), begins };
+        if self.script.send((self.number, waits)).is_ok() {
             self.turns.acquire().await.unwrap().forget();
         }
     }
