@@ -83,6 +83,25 @@ fn the_attack_list_names_tests_that_exist() {
     assert!(missing.is_empty(), "docs/attacks.md names tests that are not there: {missing:?}");
 }
 
+/// Nor does a race without its schedules, or an invariant without the test that is said to hold it.
+#[test]
+fn the_proofs_name_tests_that_exist() {
+    let page = std::fs::read_to_string(workspace().join("docs/proof.md")).unwrap();
+    let sources: String = sources(&workspace().join("crates"))
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let cells = page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit('|').nth(1));
+    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let names: Vec<&str> =
+        names.map(|name| name.rsplit("::").next().unwrap()).filter(|n| n.contains('_')).collect();
+    assert!(names.len() > 20, "the tables were not read");
+    let forms = |name: &str| [format!("fn {name}("), format!("({name}, "), format!("    {name}: ")];
+    let missing: Vec<_> =
+        names.iter().filter(|name| !forms(name).iter().any(|form| sources.contains(form))).collect();
+    assert!(missing.is_empty(), "docs/proof.md names tests that are not there: {missing:?}");
+}
+
 /// And a case whose test the page does not name is one that nobody finds.
 #[test]
 fn the_attack_list_names_every_test_of_a_case() {

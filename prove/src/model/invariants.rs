@@ -111,6 +111,33 @@ impl Invariant {
     }
 }
 
+/// What is promised and cannot be stated of one session's row, each with the tests that hold it.
+pub(super) const ELSEWHERE: [(&str, &str); 5] = [
+    (
+        "S9 residual access is bounded",
+        "introspection: a_revocation_is_seen_at_once; an API that follows the feed: \
+         what_was_revoked_before_and_since_is_refused, a_feed_that_lags_or_falls_silent_is_behind, \
+         a_remembered_token_is_revoked_at_once",
+    ),
+    ("S12 sender binding", "no token is bound to a sender's key yet, so nothing holds it and nothing has to"),
+    (
+        "S13 storage is not a credential",
+        "what_is_stored_makes_no_token; and every test of the endpoints searches what was logged, measured and \
+         stored for each secret that it was given",
+    ),
+    (
+        "S14 events match state, its delivery",
+        "the model has the entry in the log; that it is told in order, and on every node: \
+         every_kind_of_end_is_told_in_order, the_feed_is_the_same_on_every_node, \
+         a_stream_tells_what_was_and_what_comes_and_goes_on_where_it_was",
+    ),
+    (
+        "L5 revocation terminates",
+        "every schedule, where an answer before its transaction's end is refused; unknown_is_not_no; \
+         an_ending_takes_as_many_steps_for_one_session_as_for_many",
+    ),
+];
+
 /// The invariants that were seen broken on the way to a state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Broken(u16);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::check::Explored;
-use super::invariants::Invariant;
+use super::invariants::{ELSEWHERE, Invariant};
 use super::mutant::Mutant;
 use super::scenario::Scenario;
 use super::state::{Flaw, Request, Stage, State, Who};
@@ -145,6 +145,8 @@ pub(super) fn text(runs: &[Run], caught: &[Caught]) -> String {
         let result = if broken { "BROKEN" } else { "holds" };
         lines.push(format!("  {result:<7} {}: {}", invariant.name(), invariant.sentence()));
     }
+    lines.extend([String::new(), "not stated of the model, and held by tests".to_owned()]);
+    lines.extend(ELSEWHERE.map(|(name, tests)| format!("  {name}: {tests}")));
     lines.extend([
         String::new(),
         "reached, so that they are not kept for want of anything happening".to_owned(),
@@ -206,6 +208,7 @@ pub(super) fn json(runs: &[Run], caught: &[Caught]) -> serde_json::Value {
             "sentence": invariant.sentence(),
             "holds": runs.iter().all(|run| run.explored.broken.iter().all(|(found, _)| *found != invariant)),
         })),
+        "elsewhere": ELSEWHERE.map(|(name, tests)| json!({ "name": name, "tests": tests })),
         "mutants": caught.iter().map(|caught| json!({
             "mutant": caught.mutant.sentence(),
             "invariant": caught.expected.name(),

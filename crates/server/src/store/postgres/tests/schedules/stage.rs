@@ -221,9 +221,11 @@ impl Stage {
                     touch = touch.and(&stuck);
                 }
                 // It sees for all its statements what was there when it began.
-                if *begins && self.begin == super::SERIALIZABLE {
-                    let seen = self.seen.lock().unwrap();
-                    touch = seen.get(sql).map_or(touch.clone(), |seen| touch.clone().seeing(seen));
+                if *begins
+                    && self.begin == super::SERIALIZABLE
+                    && let Some(later) = self.seen.lock().unwrap().get(sql)
+                {
+                    touch = touch.seeing(later);
                 }
                 Some((number, touch))
             }

@@ -26,18 +26,18 @@ impl Touch {
         if words.contains(&"COMMIT") || words.contains(&"ROLLBACK") {
             return Self { ends: true, ..so_far.clone() };
         }
-        let all =
-            |words: &[&str]| words.iter().filter(|w| tables.contains(**w)).map(|w| (*w).to_owned()).collect();
-        let mut reads: Tables = all(&words);
+        let named = words.iter().filter(|word| tables.contains(**word));
+        let mut reads: Tables = named.map(|word| (*word).to_owned()).collect();
         let mut writes = Tables::new();
         for pair in words.windows(2) {
             match pair {
                 ["FOR", "UPDATE" | "SHARE" | "NO" | "KEY"] => writes.extend(reads.iter().cloned()),
-                ["UPDATE" | "INTO" | "FROM", table] if tables.contains(*table) => {
-                    // `DELETE FROM` is a write, and a `FROM` that reads is taken for one in its company.
-                    if pair[0] != "FROM" || words.contains(&"DELETE") {
-                        writes.insert((*table).to_owned());
-                    }
+                // Where something is deleted, a table that is only read from is taken for written.
+                ["UPDATE" | "INTO", table] if tables.contains(*table) => {
+                    writes.insert((*table).to_owned());
+                }
+                ["FROM", table] if tables.contains(*table) && words.contains(&"DELETE") => {
+                    writes.insert((*table).to_owned());
                 }
                 _ => {}
             }
