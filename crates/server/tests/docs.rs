@@ -107,12 +107,13 @@ fn the_proofs_name_tests_that_exist() {
 fn the_attack_list_names_every_test_of_a_case() {
     let page = std::fs::read_to_string(workspace().join("docs/attacks.md")).unwrap();
     let folder = workspace().join("crates/server/tests/http");
-    let tests: String = ["attack_list", "attack_codes", "attack_browser", "attack_guessing"]
-        .map(|file| std::fs::read_to_string(folder.join(file).with_extension("rs")).unwrap())
-        .concat();
+    let tests: String = sources(&folder).iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let names: Vec<_> = tests
         .lines()
-        .filter_map(|line| line.strip_prefix("on_both!(")?.split(',').next())
+        .filter_map(|line| {
+            let name = ["on_both!(", "async fn ", "fn "].iter().find_map(|start| line.strip_prefix(start))?;
+            name.split([',', '(']).next()
+        })
         .filter(|name| name.starts_with("case_"))
         .collect();
     assert!(names.len() > 30, "the tests were not read");

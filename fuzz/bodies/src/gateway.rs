@@ -100,6 +100,8 @@ fn is_good(authorization: &str, token: &str) -> bool {
 
 /// Whether what a gateway wants is what the good token has: read with another parser.
 fn is_allowed(query: &str) -> bool {
+    // Whoever reads an address cuts a fragment off: it is no part of a request.
+    let query = query.split('#').next().unwrap_or_default();
     let wanted = match query.starts_with("path=") {
         true => "",
         false => query.split("&path=").next().unwrap_or_default(),

@@ -43,22 +43,27 @@ pub(crate) struct Arguments {
 
 /// Does it.
 pub(crate) fn run(arguments: &Arguments) -> Outcome<()> {
+    let mut rows = Vec::new();
+    let outcome = rounds(arguments, &mut rows);
+    // Also what there is when a part could not be run at all: it may have taken hours.
+    row::print(&rows, arguments.json);
+    outcome?;
+    row::judge(&rows)
+}
+
+fn rounds(arguments: &Arguments, rows: &mut Vec<Row>) -> Outcome<()> {
     let begun = Instant::now();
-    let mut rows = model(arguments.time.is_some())?;
+    rows.extend(model(arguments.time.is_some())?);
     let mut size = arguments.time.map_or_else(Size::short, |time| Size::first(time, arguments.fuzz));
     let mut seed = arguments.seed;
     loop {
-        for row in experiments(seed, &size)? {
-            add(&mut rows, row);
-        }
+        experiments(seed, &size, rows)?;
         if arguments.time.is_none_or(|time| begun.elapsed() >= time) {
-            break;
+            return Ok(());
         }
         seed = seed.wrapping_add(1);
         size = Size::again();
     }
-    row::print(&rows, arguments.json);
-    row::judge(&rows)
 }
 
 fn model(long: bool) -> Outcome<Vec<Row>> {
@@ -95,28 +100,30 @@ fn scenario(scenario: &Value) -> Row {
     }
 }
 
-fn experiments(seed: u64, size: &Size) -> Outcome<Vec<Row>> {
+fn experiments(seed: u64, size: &Size, rows: &mut Vec<Row>) -> Outcome<()> {
+    let mut put = |new: Vec<Row>| new.into_iter().for_each(|row| add(rows, row));
     let seeded = |name| (name, seed.to_string());
+    let rounds = |number: Option<u64>| number.map(|number| ("COUNTERSIGN_RACE_ROUNDS", number.to_string()));
     let mut races = vec![seeded("COUNTERSIGN_RACE_SEED")];
-    races.extend(size.races.map(|rounds| ("COUNTERSIGN_RACE_ROUNDS", rounds.to_string())));
-    let mut rows = rows_of(&SCHEDULES, &[])?;
-    rows.extend(rows_of(&RACES, &races)?);
-    if let Some(rounds) = size.endings {
-        rows.extend(rows_of(&ENDINGS, &[("COUNTERSIGN_RACE_ROUNDS", rounds.to_string())])?);
+    races.extend(rounds(size.races));
+    put(rows_of(&SCHEDULES, &[])?);
+    put(rows_of(&RACES, &races)?);
+    if let Some(settings) = rounds(size.endings) {
+        put(rows_of(&ENDINGS, &[settings])?);
     }
     for engine in [&["--engine", "sqlite"][..], &["--engine", "postgres", "--nodes", "2"]] {
-        rows.extend(simulation(&part(&simulate(engine, seed, size))?, engine));
+        put(simulation(&part(&simulate(engine, seed, size))?, engine));
     }
-    rows.extend(crashes(seed, size.cycles)?);
-    rows.extend(rows_of(&CORPORA, &[seeded("COUNTERSIGN_FUZZ_SEED")])?);
+    put(crashes(seed, size.cycles)?);
+    put(rows_of(&CORPORA, &[seeded("COUNTERSIGN_FUZZ_SEED")])?);
     if let Some(seconds) = size.fuzz {
-        rows.push(fuzzing::libfuzzer(seconds, seed)?);
+        put(vec![fuzzing::libfuzzer(seconds, seed)?]);
     }
     if size.once {
-        rows.push(suites::attacks()?);
-        rows.extend(speed::speed()?);
+        put(vec![suites::attacks()?]);
+        put(speed::speed()?);
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn simulate(engine: &[&str], seed: u64, size: &Size) -> Vec<String> {
