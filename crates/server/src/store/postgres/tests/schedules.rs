@@ -227,7 +227,7 @@ async fn every_schedule(begin: &'static str, ops: &[Op]) {
         "{ops:?}, {level}: {schedules} schedules ({kind}), {outcomes} outcomes, {waited} with a lock to wait for, \
          {unavailable} 503"
     );
-    println!("proof: {} schedules, seed none", all.len());
+    println!("proof: {schedules} schedules, seed none");
 }
 
 macro_rules! schedules_of {
