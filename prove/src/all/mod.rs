@@ -20,7 +20,8 @@ use suites::{CORPORA, ENDINGS, RACES, SCHEDULES, rows_of};
 /// The invariants of the crash experiments: docs/proof.md has their sentences.
 const CRASH_INVARIANTS: &str = "S2 S4 S6 L1 L2 L4";
 /// Scenarios that are explored to three generations in the long form: those that end in minutes.
-const LONG_SCENARIOS: [&str; 3] = ["tabs with", "gates without proof", "edited"];
+const LONG_SCENARIOS: [&str; 7] =
+    ["tabs with", "wild", "thief of", "thief at", "thief elsewhere", "edited", "gates without proof"];
 
 /// What to do.
 #[derive(Debug, clap::Args)]

@@ -133,7 +133,7 @@ pub(super) const ELSEWHERE: [(&str, &str); 5] = [
     ),
     (
         "L5 revocation terminates",
-        "every schedule, where an answer before its transaction's end is refused; unknown_is_not_no; \
+        "every schedule, where an answer before its transaction's end is refused; case_17_a_revocation_while_the_database_is_away; \
          an_ending_takes_as_many_steps_for_one_session_as_for_many",
     ),
 ];
