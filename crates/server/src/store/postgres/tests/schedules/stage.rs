@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, Statement};
 
 use super::ops::Op;
 use super::touch::Touch;
@@ -28,6 +28,8 @@ pub(super) struct Stage {
     pub(super) ops: Vec<Op>,
     nodes: Vec<Arc<PostgresStore>>,
     watcher: Client,
+    /// Counts the backends that wait for another's lock.
+    blocked: Statement,
     tables: BTreeSet<String>,
     worlds: AtomicU32,
     begin: &'static str,
@@ -69,6 +71,11 @@ struct Under {
 
 impl Stage {
     pub(super) async fn new(ops: &[Op], begin: &'static str) -> Self {
+        // By one of this database: a NOTIFY also waits for those of the other tests' databases.
+        const BLOCKED: &str = "SELECT count(*) FROM pg_stat_activity a
+            WHERE a.datname = current_database() AND EXISTS (
+                SELECT 1 FROM unnest(pg_blocking_pids(a.pid)) AS blocker (pid)
+                JOIN pg_stat_activity b ON b.pid = blocker.pid WHERE b.datname = current_database())";
         // Through a foreign key a statement touches what it does not name.
         const HIDDEN: &str = "SELECT (SELECT count(*) FROM pg_constraint WHERE contype = 'f')
             + (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal)";
@@ -81,6 +88,8 @@ impl Stage {
         watcher.batch_execute(&format!("ALTER DATABASE {name} SET deadlock_timeout = '50ms'")).await.unwrap();
         assert_eq!(watcher.query_one(HIDDEN, &[]).await.unwrap().get::<_, i64>(0), 0);
         let tables = watcher.query(TABLES, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        // Prepared once: it is asked again and again, and a backend that parses it each time grows by gigabytes.
+        let blocked = watcher.prepare(BLOCKED).await.unwrap();
         let mut nodes = Vec::new();
         for _ in ops {
             let node = PostgresStore::open_with(&url, WAITING_FOR_TURNS).await.unwrap();
@@ -92,6 +101,7 @@ impl Stage {
             ops: ops.to_vec(),
             nodes,
             watcher,
+            blocked,
             tables,
             worlds: AtomicU32::new(0),
             begin,
@@ -102,12 +112,7 @@ impl Stage {
 
     /// How many backends wait for another's lock.
     async fn blocked(&self) -> usize {
-        // By one of this database: a NOTIFY also waits for those of the other tests' databases.
-        const BLOCKED: &str = "SELECT count(*) FROM pg_stat_activity a
-            WHERE a.datname = current_database() AND EXISTS (
-                SELECT 1 FROM unnest(pg_blocking_pids(a.pid)) AS blocker (pid)
-                JOIN pg_stat_activity b ON b.pid = blocker.pid WHERE b.datname = current_database())";
-        let row = self.watcher.query_one(BLOCKED, &[]).await.unwrap();
+        let row = self.watcher.query_one(&self.blocked, &[]).await.unwrap();
         usize::try_from(row.get::<_, i64>(0)).unwrap()
     }
 
