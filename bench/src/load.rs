@@ -60,6 +60,8 @@ pub(crate) struct Measured {
     pub(crate) first_error: Option<String>,
     /// How long the good answers took, in microseconds.
     pub(crate) latency: Histogram<u64>,
+    /// When the longest of them came, in milliseconds of the measuring.
+    pub(crate) longest_at_ms: f64,
     /// Processors that the server kept busy.
     pub(crate) server_cpus: f64,
     /// Processors that the load kept busy.
@@ -106,6 +108,8 @@ struct Shared {
     errors: Cell<u64>,
     first_error: RefCell<Option<String>>,
     latency: RefCell<Histogram<u64>>,
+    /// The longest time to an answer, and when that came.
+    longest: Cell<(Duration, Option<Instant>)>,
 }
 
 /// Runs one connection for each chain; gives the chains back.
@@ -122,6 +126,7 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
         errors: Cell::new(0),
         first_error: RefCell::default(),
         latency: RefCell::new(Histogram::new_with_bounds(1, LONGEST, 3)?),
+        longest: Cell::default(),
     });
     let connections: Vec<_> = chains
         .into_iter()
@@ -164,6 +169,11 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
         errors: shared.errors.get(),
         first_error: shared.first_error.take(),
         latency: shared.latency.borrow().clone(),
+        longest_at_ms: shared
+            .longest
+            .get()
+            .1
+            .map_or(0.0, |at| at.duration_since(start).as_secs_f64() * 1000.0),
         server_cpus,
         loader_cpus,
         own_bytes,
@@ -214,6 +224,9 @@ impl Shared {
                 if self.measuring.get() {
                     let micros = u64::try_from(time.as_micros()).unwrap_or(LONGEST);
                     self.latency.borrow_mut().saturating_record(micros);
+                    if time > self.longest.get().0 {
+                        self.longest.set((time, Some(Instant::now())));
+                    }
                 }
             }
             Err(what) => self.wrong(what),

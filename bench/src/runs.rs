@@ -189,6 +189,12 @@ impl<'a> Bench<'a> {
                 let growth = measured.memory_growth_percent();
                 let row = Row::figure("own memory, growth in the second half", growth, Unit::Percent);
                 rows.push(row.with_goal(Goal::Below(5.0)));
+                // To find what else happened then.
+                rows.push(Row::figure(
+                    "the longest answer came after",
+                    measured.longest_at_ms,
+                    Unit::Milliseconds,
+                ));
             }
             let log = file_size(&served.data_dir.join(format!("{DATABASE}-wal"))).unwrap_or_default();
             refreshes = Some((measured.answered_in_all, log));
