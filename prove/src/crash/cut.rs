@@ -6,12 +6,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::cluster::Cluster;
 use super::disk::recover;
 use super::honest::{Heard, Honest, Tally};
-use super::place::{LOOK_EVERY, Place};
-use super::proxy::{Proxy, Wire};
+use super::place::LOOK_EVERY;
+use super::proxy::Wire;
 use super::report::{Row, say};
+use super::wire::Way;
 use crate::Outcome;
 
 /// Far more than one of these requests has pieces.
@@ -23,12 +23,7 @@ type Request = fn(&mut Honest, SocketAddr, &mut Tally) -> Heard;
 const REQUESTS: [(&str, Request); 2] = [("refresh", Honest::refresh), ("revocation", Honest::revoke)];
 
 pub(super) fn run() -> Outcome<Row> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let cluster = Cluster::start();
-    runtime.block_on(cluster.database());
-    let proxy = runtime.block_on(Proxy::to(cluster.address()));
-    let url = format!("postgres://postgres@127.0.0.1:{}/test_0", proxy.port());
-    let place = Place::new(Some(url))?;
+    let Way { place, proxy, .. } = &Way::start()?;
     let mut clients = Honest::of(place.fill(REQUESTS.len() * MOST_PIECES as usize)?);
     let server = place.serve()?;
     let mut tally = Tally::default();
@@ -58,7 +53,7 @@ pub(super) fn run() -> Outcome<Row> {
         }
         cuts.push(count);
     }
-    recover(&place, server, &mut clients, &mut tally)?;
+    recover(place, server, &mut clients, &mut tally)?;
     Ok(Row {
         experiment: "the way to the database cut at each piece of a refresh and a revocation".to_owned(),
         engine: "PostgreSQL".to_owned(),

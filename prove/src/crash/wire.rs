@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
+
 use super::cluster::Cluster;
 use super::cut;
 use super::honest::Honest;
@@ -26,13 +28,29 @@ pub(super) fn run(cycles: u32, seed: u64) -> Outcome<Vec<Row>> {
     Ok(vec![cut::run()?, under_load(cycles, seed)?])
 }
 
+/// A cluster, a proxy before it, and a place for a service that knows it by the proxy alone. They end in
+/// this order.
+pub(super) struct Way {
+    pub(super) place: Place,
+    pub(super) proxy: Proxy,
+    cluster: Cluster,
+    /// What the proxy runs on.
+    _runtime: Runtime,
+}
+
+impl Way {
+    pub(super) fn start() -> Outcome<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let cluster = Cluster::start();
+        runtime.block_on(cluster.database());
+        let proxy = runtime.block_on(Proxy::to(cluster.address()));
+        let url = format!("postgres://postgres@127.0.0.1:{}/test_0", proxy.port());
+        Ok(Self { place: Place::new(Some(url))?, proxy, cluster, _runtime: runtime })
+    }
+}
+
 fn under_load(cycles: u32, seed: u64) -> Outcome<Row> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let cluster = Cluster::start();
-    runtime.block_on(cluster.database());
-    let proxy = runtime.block_on(Proxy::to(cluster.address()));
-    let url = format!("postgres://postgres@127.0.0.1:{}/test_0", proxy.port());
-    let place = Place::new(Some(url))?;
+    let Way { place, proxy, cluster, .. } = &Way::start()?;
     let mut random = fastrand::Rng::with_seed(seed);
     let load = Load::start(Honest::of(place.fill(SESSIONS)?), seed);
     let server = place.serve()?;
@@ -51,7 +69,7 @@ fn under_load(cycles: u32, seed: u64) -> Outcome<Row> {
         }
     }
     server.kill()?;
-    let tally = settle(&place, load)?;
+    let tally = settle(place, load)?;
     Ok(Row {
         experiment: "the way to the database cut, silent, stalled under load; restarts".to_owned(),
         engine: "PostgreSQL".to_owned(),
