@@ -10,6 +10,7 @@ use tokio::task::LocalSet;
 
 use crate::Outcome;
 use crate::client::{Connection, HttpError};
+use crate::disk::Stall;
 use crate::procfs;
 
 /// How long connections may take to finish their last request before the run is given up.
@@ -20,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
 /// Longest time that the histogram tells, in microseconds.
 const LONGEST: u64 = 120_000_000;
+/// Answers that took longer are kept each with its time.
+const SLOW: Duration = Duration::from_millis(50);
 
 /// What one connection sends, and what it thinks of the answers.
 pub(crate) trait Chain: 'static {
@@ -60,8 +63,10 @@ pub(crate) struct Measured {
     pub(crate) first_error: Option<String>,
     /// How long the good answers took, in microseconds.
     pub(crate) latency: Histogram<u64>,
-    /// When the longest of them came, in milliseconds of the measuring.
-    pub(crate) longest_at_ms: f64,
+    /// When the measuring began.
+    pub(crate) began: Instant,
+    /// Good answers that took longer than 50 ms: when they were asked for, and how long they took.
+    pub(crate) slow: Vec<(Instant, Duration)>,
     /// Processors that the server kept busy.
     pub(crate) server_cpus: f64,
     /// Processors that the load kept busy.
@@ -93,10 +98,31 @@ impl Measured {
         self.latency.value_at_quantile(quantile) as f64 / 1000.0
     }
 
+    /// When the longest of the slow answers came, in milliseconds of the measuring; 0 when none was slow.
+    pub(crate) fn longest_at_ms(&self) -> f64 {
+        let longest = self.slow.iter().max_by_key(|(_, time)| *time);
+        longest.map_or(0.0, |(asked, time)| millis((*asked + *time).saturating_duration_since(self.began)))
+    }
+
+    /// The longest time to an answer, in milliseconds, of those during which the disk did not stall.
+    pub(crate) fn max_ms_apart_from(&self, stalls: &[Stall]) -> f64 {
+        let met = |(asked, time)| stalls.iter().any(|stall| stall.meets(asked, time));
+        let apart = self.slow.iter().filter(|slow| !met(**slow)).map(|(_, time)| *time).max();
+        match apart {
+            Some(time) => millis(time),
+            // Not longer than this, if it is the slow ones that met a stall.
+            None => self.max_ms().min(millis(SLOW)),
+        }
+    }
+
     /// The longest time to an answer, in milliseconds.
     pub(crate) fn max_ms(&self) -> f64 {
         self.latency.max() as f64 / 1000.0
     }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 /// What the connections of a run share. They all run on one thread: on a machine with two
@@ -108,8 +134,7 @@ struct Shared {
     errors: Cell<u64>,
     first_error: RefCell<Option<String>>,
     latency: RefCell<Histogram<u64>>,
-    /// The longest time to an answer, and when that came.
-    longest: Cell<(Duration, Option<Instant>)>,
+    slow: RefCell<Vec<(Instant, Duration)>>,
 }
 
 /// Runs one connection for each chain; gives the chains back.
@@ -126,7 +151,7 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
         errors: Cell::new(0),
         first_error: RefCell::default(),
         latency: RefCell::new(Histogram::new_with_bounds(1, LONGEST, 3)?),
-        longest: Cell::default(),
+        slow: RefCell::default(),
     });
     let connections: Vec<_> = chains
         .into_iter()
@@ -169,11 +194,8 @@ async fn run_on_this_thread<C: Chain>(plan: &Plan, chains: Vec<C>) -> Outcome<(M
         errors: shared.errors.get(),
         first_error: shared.first_error.take(),
         latency: shared.latency.borrow().clone(),
-        longest_at_ms: shared
-            .longest
-            .get()
-            .1
-            .map_or(0.0, |at| at.duration_since(start).as_secs_f64() * 1000.0),
+        began: start,
+        slow: shared.slow.take(),
         server_cpus,
         loader_cpus,
         own_bytes,
@@ -203,7 +225,7 @@ async fn connection<C: Chain>(address: SocketAddr, mut chain: C, shared: Rc<Shar
         let start = Instant::now();
         let closes = match connection.exchange(&request).await {
             Ok(answer) => {
-                shared.took(chain.answer(answer.status, answer.body), start.elapsed());
+                shared.took(chain.answer(answer.status, answer.body), start);
                 answer.closes
             }
             Err(error) => {
@@ -217,15 +239,16 @@ async fn connection<C: Chain>(address: SocketAddr, mut chain: C, shared: Rc<Shar
 }
 
 impl Shared {
-    fn took(&self, judged: Result<(), String>, time: Duration) {
+    fn took(&self, judged: Result<(), String>, asked: Instant) {
+        let time = asked.elapsed();
         match judged {
             Ok(()) => {
                 self.answered.set(self.answered.get() + 1);
                 if self.measuring.get() {
                     let micros = u64::try_from(time.as_micros()).unwrap_or(LONGEST);
                     self.latency.borrow_mut().saturating_record(micros);
-                    if time > self.longest.get().0 {
-                        self.longest.set((time, Some(Instant::now())));
+                    if time > SLOW {
+                        self.slow.borrow_mut().push((asked, time));
                     }
                 }
             }

@@ -13,6 +13,7 @@ mod client;
     reason = "the cluster of the tests, which say what is missing by panicking"
 )]
 mod cluster;
+mod disk;
 mod load;
 mod process;
 mod procfs;

@@ -1,8 +1,8 @@
 //! What is measured, in the order of the table.
 
-use std::fs::DirBuilder;
-use std::io::Read;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::chains::{Pool, Refreshes, form, get};
+use crate::disk::{self, Stall};
 use crate::load::{self, Measured, Plan};
 use crate::process::{self, Running};
 use crate::report::{Goal, Row, Unit};
@@ -36,6 +37,8 @@ const REFRESH_GOAL: Goal = Goal::AtLeastWithin { least: 16_000.0, p99_ms: 20.0, 
 const SHARE_OF_CEILING: f64 = 60.0;
 /// What a gateway's question must reach of it.
 const GATEWAY_SHARE_OF_CEILING: f64 = 70.0;
+/// How often each store is measured when growth is asked for.
+const GROWTH_TURNS: usize = 5;
 /// From how long a run on it is looked at whether its memory stays as it is.
 const LONG: u64 = 60;
 
@@ -162,7 +165,6 @@ impl<'a> Bench<'a> {
         copy_files(&seed_dir, &data_dir)?;
         let database = data_dir.join(DATABASE);
         let (size_before, rows_before) = (file_size(&database)?, count_rows(&database)?);
-        warm(&database)?;
         let (running, ready_after) = process::service(&self.binary, &data_dir, None, settings)?;
         Ok(Served { running, ready_after, data_dir, seeded, size_before, rows_before })
     }
@@ -182,19 +184,23 @@ impl<'a> Bench<'a> {
         let mut refreshes = None;
         if self.wants(Part::Refresh) {
             let at_least = self.arguments.refreshes.unwrap_or(u64::from(self.arguments.sessions));
+            let is_long = self.arguments.seconds >= LONG;
+            let watch = if is_long { disk::Watch::start(&served.data_dir)? } else { None };
             let measured = self.refresh(&served, at_least)?;
             let row = Row::load(format!("refresh, SQLite, {sessions} sessions, ES256"), &measured);
             rows.push(row.with_goal(REFRESH_GOAL));
-            if self.arguments.seconds >= LONG {
+            if is_long {
                 let growth = measured.memory_growth_percent();
                 let row = Row::figure("own memory, growth in the second half", growth, Unit::Percent);
                 rows.push(row.with_goal(Goal::Below(5.0)));
-                // To find what else happened then.
                 rows.push(Row::figure(
                     "the longest answer came after",
-                    measured.longest_at_ms,
+                    measured.longest_at_ms(),
                     Unit::Milliseconds,
                 ));
+                if let Some(watch) = watch {
+                    stalls(rows, &measured, &watch.stalls()?);
+                }
             }
             let log = file_size(&served.data_dir.join(format!("{DATABASE}-wal"))).unwrap_or_default();
             refreshes = Some((measured.answered_in_all, log));
@@ -252,15 +258,23 @@ impl<'a> Bench<'a> {
         served.end()
     }
 
-    /// What a refresh costs in small stores and in large ones.
+    /// What a refresh costs in small stores and in large ones. In turns, of which the middle one counts:
+    /// a machine that is a share of a larger one changes its speed within minutes.
     fn growth(&self, sizes: &[u32], rows: &mut Vec<Row>) -> Outcome<()> {
+        let mut turns: Vec<Vec<Measured>> = sizes.iter().map(|_| Vec::new()).collect();
+        for _ in 0..GROWTH_TURNS {
+            for (size, measured) in sizes.iter().zip(&mut turns) {
+                let served = self.serve(usize::try_from(*size)?, &[])?;
+                measured.push(self.refresh(&served, 0)?);
+                served.end()?;
+            }
+        }
         let mut costs = Vec::new();
-        for size in sizes {
-            let served = self.serve(usize::try_from(*size)?, &[])?;
-            let measured = self.refresh(&served, 0)?;
-            rows.push(Row::load(format!("refresh, SQLite, {size} sessions"), &measured));
-            costs.push(measured.server_us());
-            served.end()?;
+        for (size, mut measured) in sizes.iter().zip(turns) {
+            measured.sort_by(|a, b| a.server_us().total_cmp(&b.server_us()));
+            let middle = measured.swap_remove(GROWTH_TURNS / 2);
+            costs.push(middle.server_us());
+            rows.push(Row::load(format!("refresh, SQLite, {size} sessions"), &middle));
         }
         if let ([first, ..], Some(last)) = (costs.as_slice(), costs.last()) {
             let growth = (last / first - 1.0) * 100.0;
@@ -363,6 +377,21 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What of the longest answers was the disk.
+fn stalls(rows: &mut Vec<Row>, measured: &Measured, stalls: &[Stall]) {
+    let longest = stalls.iter().map(Stall::time).max().unwrap_or_default();
+    rows.push(Row::figure(
+        "longest time in which the disk finished nothing of what waited",
+        longest.as_secs_f64() * 1000.0,
+        Unit::Milliseconds,
+    ));
+    let apart = measured.max_ms_apart_from(stalls);
+    rows.push(
+        Row::figure("longest answer while the disk worked", apart, Unit::Milliseconds)
+            .with_goal(Goal::Below(100.0)),
+    );
+}
+
 /// The `Authorization` header of the service client.
 fn basic() -> String {
     format!("Basic {}", STANDARD.encode(format!("{}:{}", seed::SERVICE, seed::SERVICE_SECRET)))
@@ -372,18 +401,25 @@ fn copy_files(from: &Path, to: &Path) -> Outcome<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
-            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+            copy(&entry.path(), &to.join(entry.file_name()))?;
         }
     }
     Ok(())
 }
 
-/// Reads a file once: out of the page cache it would be measured, and not the service.
-fn warm(path: &Path) -> Outcome<()> {
-    let mut file = std::fs::File::open(path)?;
-    let mut buffer = vec![0; 1 << 20];
-    while file.read(&mut buffer)? > 0 {}
-    file.sync_all()?;
+/// Copies a file page by page, as the service would have written it: what is written in large pieces the
+/// system keeps in large pieces, and then goes over all of a piece whenever a page of it is written.
+fn copy(from: &Path, to: &Path) -> Outcome<()> {
+    let mut from = std::fs::File::open(from)?;
+    let mut to = OpenOptions::new().create_new(true).write(true).mode(0o600).open(to)?;
+    let mut buffer = [0; 4096];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => break,
+            count => to.write_all(buffer.get(..count).unwrap_or_default())?,
+        }
+    }
+    to.sync_all()?;
     Ok(())
 }
 
