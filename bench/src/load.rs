@@ -98,10 +98,10 @@ impl Measured {
         self.latency.value_at_quantile(quantile) as f64 / 1000.0
     }
 
-    /// When the longest of the slow answers came, in milliseconds of the measuring; 0 when none was slow.
-    pub(crate) fn longest_at_ms(&self) -> f64 {
-        let longest = self.slow.iter().max_by_key(|(_, time)| *time);
-        longest.map_or(0.0, |(asked, time)| millis((*asked + *time).saturating_duration_since(self.began)))
+    /// When the longest of the slow answers came, in milliseconds of the measuring.
+    pub(crate) fn longest_at_ms(&self) -> Option<f64> {
+        let (asked, time) = self.slow.iter().max_by_key(|(_, time)| *time)?;
+        Some(millis((*asked + *time).saturating_duration_since(self.began)))
     }
 
     /// The longest time to an answer, in milliseconds, of those during which the disk did not stall.

@@ -193,11 +193,10 @@ impl<'a> Bench<'a> {
                 let growth = measured.memory_growth_percent();
                 let row = Row::figure("own memory, growth in the second half", growth, Unit::Percent);
                 rows.push(row.with_goal(Goal::Below(5.0)));
-                rows.push(Row::figure(
-                    "the longest answer came after",
-                    measured.longest_at_ms(),
-                    Unit::Milliseconds,
-                ));
+                let longest_at = measured.longest_at_ms();
+                rows.extend(
+                    longest_at.map(|ms| Row::figure("the longest answer came after", ms, Unit::Milliseconds)),
+                );
                 if let Some(watch) = watch {
                     stalls(rows, &measured, &watch.stalls()?);
                 }
