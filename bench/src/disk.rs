@@ -1,5 +1,5 @@
-//! When the disk itself did nothing. On a machine that shares its disk with others a sync can take
-//! a second without anything here being the cause; this tells such an answer from one that we delayed.
+//! When the disk itself finished nothing. On a machine that shares its disk with others a sync can take
+//! a second. It does not say why: what was written before a sync is a part of what the sync waits for.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -27,9 +27,9 @@ impl Stall {
         self.to - self.from
     }
 
-    /// Whether what was asked at `from` and took `time` went on at the same time.
-    pub(crate) fn meets(&self, from: Instant, time: Duration) -> bool {
-        from < self.to && self.from < from + time
+    /// How much of the time of what was asked at `from` and took `time` lies in it.
+    pub(crate) fn share_of(&self, from: Instant, time: Duration) -> Duration {
+        self.to.min(from + time).saturating_duration_since(self.from.max(from))
     }
 }
 
@@ -140,10 +140,11 @@ mod tests {
         }
         let [stall] = finder.stalls.as_slice() else { panic!("{:?}", finder.stalls) };
         assert_eq!((stall.from, stall.to, stall.time()), (at(1000), at(1305), Duration::from_millis(305)));
-        assert!(stall.meets(at(900), Duration::from_millis(200)) && stall.meets(at(1200), Duration::ZERO));
-        assert!(
-            !stall.meets(at(900), Duration::from_millis(100)) && !stall.meets(at(1305), Duration::MAX / 4)
-        );
+        let share = |from, ms| stall.share_of(at(from), Duration::from_millis(ms)).as_millis();
+        assert_eq!(share(900, 200), 100);
+        assert_eq!(share(1200, 500), 105);
+        assert_eq!(share(900, 1000), 305);
+        assert_eq!((share(900, 100), share(1305, 100)), (0, 0));
     }
 
     #[test]

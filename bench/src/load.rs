@@ -104,15 +104,15 @@ impl Measured {
         Some(millis((*asked + *time).saturating_duration_since(self.began)))
     }
 
-    /// The longest time to an answer, in milliseconds, of those during which the disk did not stall.
-    pub(crate) fn max_ms_apart_from(&self, stalls: &[Stall]) -> f64 {
-        let met = |(asked, time)| stalls.iter().any(|stall| stall.meets(asked, time));
-        let apart = self.slow.iter().filter(|slow| !met(**slow)).map(|(_, time)| *time).max();
-        match apart {
-            Some(time) => millis(time),
-            // Not longer than this, if it is the slow ones that met a stall.
-            None => self.max_ms().min(millis(SLOW)),
-        }
+    /// The longest time to an answer, in milliseconds, without what of each lies in a stall of the disk.
+    pub(crate) fn max_ms_without(&self, stalls: &[Stall]) -> f64 {
+        let rest = |(asked, time): &(Instant, Duration)| {
+            let stalled = stalls.iter().map(|stall| stall.share_of(*asked, *time)).sum();
+            time.saturating_sub(stalled)
+        };
+        let slow = self.slow.iter().map(rest).max().unwrap_or_default();
+        // Those that are not slow were not kept: they count as they are, up to the bound.
+        self.max_ms().min(millis(SLOW)).max(millis(slow))
     }
 
     /// The longest time to an answer, in milliseconds.
