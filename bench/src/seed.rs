@@ -48,7 +48,7 @@ const AT_ONCE: usize = 256;
 /// A stored seed is not used when it is older: its sessions would end of idleness.
 const FRESH: Duration = Duration::from_secs(5 * 24 * 3600);
 /// Moves on when seeds are made in another way.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// Written last, so that a directory without it is no seed.
 const MARK: &str = "complete";
 

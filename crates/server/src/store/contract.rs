@@ -51,7 +51,7 @@ macro_rules! contract_tests {
                 revoking_everything, revoking_a_token, revoking_what_is_not_there,
                 a_reuse_is_told_before_the_end, previews_change_nothing, receipts_count_live_sessions,
                 log_entries_are_read_in_pages, log_entries_expire, liveness_of_a_session_token,
-                liveness_of_a_client_token, liveness_of_the_caller, liveness_follows_every_cut,
+                a_removed_users_sessions_are_nobodys, liveness_of_a_client_token, liveness_of_the_caller, liveness_follows_every_cut,
                 client_position_is_gated, an_epoch_ends_all_and_later_ones_live;
             people: users_are_unique, user_changes, disable_and_enable_never_revive,
                 roles_end_sessions_only_when_removed, clients_are_unique, client_replacement_is_conditional,
@@ -83,7 +83,7 @@ macro_rules! contract_tests {
         }
         $crate::store::contract::contract_tests! { @two $factory;
             upkeep: an_export_can_be_imported, an_import_goes_on_where_it_was,
-                a_backup_without_sign_ins_can_be_imported;
+                a_backup_without_sign_ins_can_be_imported, sessions_of_nearly_one_id_are_told_apart;
         }
     };
     (@one $factory:path; $($file:ident: $($case:ident),* ;)*) => {$($(

@@ -7,8 +7,8 @@ use countersign_wire::{SessionId, UserId};
 use super::fixtures::*;
 use crate::entropy;
 use crate::store::{
-    Ended, EventFilter, EventKind, Liveness, LivenessQuery, Reason, Receipt, Standing, Store, Target,
-    UserChange,
+    Ended, EventFilter, EventKind, Liveness, LivenessQuery, Reason, Receipt, SessionFilter, Standing, Store,
+    Target, UserChange,
 };
 use crate::time::Timestamp;
 
@@ -276,6 +276,32 @@ pub(crate) async fn liveness_of_a_session_token(store: Arc<dyn Store>) {
     // The session's end.
     world.revoke(&Target::Session(start.session.id), Reason::Operator, T0).await;
     assert!(!live(&world.store, &another).await);
+}
+
+/// Whatever an engine knows users by: who comes after a removed user has none of its sessions.
+pub(crate) async fn a_removed_users_sessions_are_nobodys(store: Arc<dyn Store>) {
+    let world = World::new(store).await;
+    let bob = add_user(&world.store, user_named("bob")).await;
+    let start = world.start_as(&new_session(bob.id, &world.client, T0)).await;
+    assert_eq!(start.user.username, bob.username);
+    world.store.remove_user(bob.id, at(1), keep(at(1))).await.unwrap().unwrap();
+    let eve = add_user(&world.store, user_named("eve")).await;
+
+    let standing = world.standing(&start).await;
+    assert_eq!((standing.session.user, standing.user.username.as_str()), (bob.id, ""));
+    assert!(!standing.gates.user_enabled && !standing.is_live(at(2)));
+    assert!(world.rotate(&start, at(2)).await.is_none());
+    assert!(!live(&world.store, &query(&start)).await);
+    for target in [Target::User(eve.id), Target::Everything] {
+        assert_eq!(world.store.preview(&target, at(2)).await.unwrap().sessions_ended, 0);
+    }
+    let filter = SessionFilter { user: Some(eve.id), ..SessionFilter::default() };
+    assert!(world.store.sessions(&filter, &all(), at(2)).await.unwrap().is_empty());
+    let filter = SessionFilter { live: Some(true), ..SessionFilter::default() };
+    assert!(world.store.sessions(&filter, &all(), at(2)).await.unwrap().is_empty());
+    let eves = world.start_as(&new_session(eve.id, &world.client, at(2))).await;
+    assert_eq!(eves.user.username, eve.username);
+    assert!(world.rotate(&eves, at(3)).await.is_some());
 }
 
 pub(crate) async fn liveness_of_a_client_token(store: Arc<dyn Store>) {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_wire::SessionId;
+
 use super::account::factor;
 use super::fixtures::*;
 use crate::store::{
@@ -291,4 +293,50 @@ pub(crate) async fn an_import_goes_on_where_it_was(store: Arc<dyn Store>, other:
     assert_eq!(receipt.number, Some(position + 1));
     let events = world.store.events(&EventFilter::default(), &all()).await.unwrap();
     assert!(events[0].number > newest);
+}
+
+/// Sessions whose ids differ in some random bits alone are as much apart as any others, where they
+/// began and where they were imported.
+pub(crate) async fn sessions_of_nearly_one_id_are_told_apart(store: Arc<dyn Store>, other: Arc<dyn Store>) {
+    let id = |n: u128| SessionId(uuid::Uuid::from_u128(0x0190_a0a0_0001_7000_8000_0000_0000_0009 | n << 40));
+    let mut world = World::new(store.clone()).await;
+    let mut sessions = Vec::new();
+    for n in 0..4 {
+        let mut new = new_session(world.user.id, &world.client, T0);
+        new.id = id(n.into());
+        new.nonce_hash = [n; 32];
+        sessions.push(world.start_as(&new).await);
+    }
+    copy(&store, &other).await;
+    for store in [store, other] {
+        world.store = store;
+        let listed = world.store.sessions(&SessionFilter::default(), &all(), at(1)).await.unwrap();
+        assert_eq!(listed.into_iter().rev().collect::<Vec<_>>(), sessions);
+        for (n, start) in (0..).zip(&sessions) {
+            assert_eq!(world.standing(start).await, *start);
+            let mut current = start.clone();
+            for generation in 0..=n {
+                current = world.rotate(&current, at(2)).await.unwrap();
+                assert_eq!(current.session.generation, generation + 2);
+                assert_eq!(current.session.nonce_hash, start.session.nonce_hash);
+            }
+            assert!(world.rotate(start, at(2)).await.is_none());
+            let replay = replay_of(&current.session, world.client.revision, at(3));
+            world.store.replay(&replay).await.unwrap().unwrap();
+            assert_eq!(world.standing(start).await.session.replays, 1);
+        }
+        world.revoke(&Target::Session(sessions[1].session.id), Reason::Operator, at(4)).await;
+        for (n, start) in (0..).zip(&sessions) {
+            let now = world.standing(start).await.session;
+            assert_eq!((now.generation, now.ended.is_some()), (n + 2, n == 1));
+        }
+        // An id like theirs that no session has.
+        assert!(world.store.standing(id(5)).await.unwrap().is_none());
+        // A second session of an id is none.
+        let again = export_all(&world.store, "session", 1).await;
+        assert!(world.store.import("session", &again[2..3]).await.is_err());
+        let late = at(10).plus(ABSOLUTE);
+        assert_eq!(world.store.purge(late, T0, 3).await.unwrap(), 3);
+        assert_eq!(world.store.sessions(&SessionFilter::default(), &all(), at(5)).await.unwrap().len(), 1);
+    }
 }

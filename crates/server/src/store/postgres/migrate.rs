@@ -9,7 +9,7 @@ use crate::store::migrations::{Applied, Migration, pending};
 use crate::store::{StoreError, StoreResult};
 
 /// Every migration, in order.
-pub(super) const MIGRATIONS: [Migration; 5] = [
+pub(super) const MIGRATIONS: [Migration; 6] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -34,6 +34,11 @@ pub(super) const MIGRATIONS: [Migration; 5] = [
         number: 5,
         name: "places",
         sql: include_str!("../../../migrations/postgres/0005_places.sql"),
+    },
+    Migration {
+        number: 6,
+        name: "row_numbers",
+        sql: include_str!("../../../migrations/postgres/0006_row_numbers.sql"),
     },
 ];
 

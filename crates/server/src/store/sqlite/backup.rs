@@ -5,6 +5,7 @@ use rusqlite::{Connection, params, params_from_iter};
 use serde_json::Value as Json;
 
 use super::convert::int;
+use super::number::free_number;
 use crate::store::{Column, ColumnKind, LogoutNotice, Place, StoreError, StoreResult, Table, hex};
 use crate::time::Timestamp;
 
@@ -57,9 +58,14 @@ pub(super) fn import(conn: &Connection, table: &Table, rows: &[Json]) -> StoreRe
 fn insert(conn: &Connection, table: &Table, rows: &[Json]) -> StoreResult<()> {
     let (name, columns) = (table.name, table.columns);
     let verb = if name == "meta" { "REPLACE" } else { "INSERT" };
-    let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
-    let marks = vec!["?"; columns.len()].join(", ");
-    let sql = format!("{verb} INTO {name} ({}) VALUES ({marks})", names.join(", "));
+    let mut names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+    let mut marks = vec!["?"; columns.len()];
+    if name == "session" {
+        // What this engine alone has; the first column is the id, the second the user's.
+        names.extend(["number", "user_number"]);
+        marks.extend([free_number!(), "(SELECT number FROM user WHERE id = ?2)"]);
+    }
+    let sql = format!("{verb} INTO {name} ({}) VALUES ({})", names.join(", "), marks.join(", "));
     let mut statement = conn.prepare_cached(&sql)?;
     for row in rows {
         let values = columns.iter().map(|column| from_json(column, row.get(column.0).unwrap_or(&Json::Null)));
@@ -95,17 +101,12 @@ pub(super) fn purge(
     limit: u32,
 ) -> StoreResult<u64> {
     let mut left = limit as usize;
-    let mut expired: Vec<[u8; 16]> = Vec::new();
-    let mut statement =
-        conn.prepare_cached("SELECT id FROM session WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2")?;
-    for id in statement.query_map(params![now.0, left as i64], |row| row.get(0))? {
-        expired.push(id?);
-    }
-    for id in &expired {
-        conn.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute(params![id])?;
-    }
-    left = left.saturating_sub(expired.len());
     for (sql, before) in [
+        (
+            "DELETE FROM session WHERE number IN
+                (SELECT number FROM session WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+            now,
+        ),
         (
             "DELETE FROM revocation WHERE number IN
                 (SELECT number FROM revocation WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
+use super::number;
 use crate::store::migrations::{self, Applied, Migration};
 use crate::store::{StoreError, StoreResult};
 
@@ -25,7 +26,7 @@ const MAPPED_BYTES: i64 = 2 << 30;
 /// makes a commit cheaper.
 const LOG_FILE_BYTES: i64 = 512 << 20;
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         number: 1,
         name: "token_core",
@@ -47,6 +48,11 @@ const MIGRATIONS: [Migration; 5] = [
         sql: include_str!("../../../migrations/sqlite/0004_status_lists.sql"),
     },
     Migration { number: 5, name: "places", sql: include_str!("../../../migrations/sqlite/0005_places.sql") },
+    Migration {
+        number: 6,
+        name: "row_numbers",
+        sql: include_str!("../../../migrations/sqlite/0006_row_numbers.sql"),
+    },
 ];
 
 /// What a connection is for.
@@ -129,6 +135,9 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> StoreResult<Connection> {
         purpose.cache_kib(),
         purpose.mapped_bytes()
     ))?;
+    if purpose == Purpose::Write {
+        number::register(&conn)?;
+    }
     if matches!(purpose, Purpose::Read | Purpose::Walk) {
         conn.execute_batch("PRAGMA query_only = ON")?;
     }
@@ -198,10 +207,16 @@ mod tests {
         assert!(matches!(prepare(&path), Err(StoreError::Broken(_))));
     }
 
+    fn in_memory() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        number::register(&conn).unwrap();
+        conn
+    }
+
     #[test]
     fn what_was_there_before_a_migration_is_there_after_it() {
         use crate::store::sqlite::{resource, standing, user};
-        let mut conn = Connection::open_in_memory().unwrap();
+        let mut conn = in_memory();
         migrate_with(&mut conn, &MIGRATIONS[..1]).unwrap();
         conn.execute_batch(
             "INSERT INTO user VALUES (x'00000000000000000000000000000001', 1, 1, NULL, 'Ada', 'ada', NULL, '[]', 5, NULL);
@@ -222,7 +237,7 @@ mod tests {
 
     #[test]
     fn whoever_was_signed_in_before_there_were_places_has_one() {
-        let mut conn = Connection::open_in_memory().unwrap();
+        let mut conn = in_memory();
         migrate_with(&mut conn, &MIGRATIONS[..2]).unwrap();
         conn.execute_batch(
             "INSERT INTO browser_session VALUES (x'00000000000000000000000000000002', x'01',
@@ -237,6 +252,55 @@ mod tests {
         let facts: Vec<_> =
             places.iter().map(|p| (p.network.as_str(), p.agent.as_str(), p.since.0, p.is_new)).collect();
         assert_eq!(facts, [("", "", 6, false), ("n", "a/1", 5, false)]);
+    }
+
+    #[test]
+    fn sessions_get_numbers_and_those_of_one_number_stay_apart() {
+        use crate::store::sqlite::standing;
+        let mut conn = in_memory();
+        migrate_with(&mut conn, &MIGRATIONS[..5]).unwrap();
+        let ids = [1_u128 << 40 | 7, 2 << 40 | 7, 3 << 40 | 7, 8].map(uuid::Uuid::from_u128);
+        let mut insert = conn
+            .prepare(
+                "INSERT INTO session VALUES (?1, ?2, zeroblob(32), 'web', NULL, 9, 8, 7, zeroblob(16), 1, 0, 1, NULL, 6,
+                     zeroblob(48), 0, 0, 0, NULL, 'read', '[]', NULL, NULL, NULL, 0, 5, 5, NULL, '[]', ?3, ?2)",
+            )
+            .unwrap();
+        for (n, id) in (0_u32..).zip(&ids) {
+            insert.execute(params![id.as_bytes(), n, id.as_bytes()]).unwrap();
+        }
+        drop(insert);
+        migrate(&mut conn).unwrap();
+        for (n, id) in (0..).zip(&ids) {
+            let id = countersign_wire::SessionId(*id);
+            let session = standing::find(&conn, id).unwrap().unwrap().session;
+            assert_eq!((session.id, session.generation), (id, n));
+            assert_eq!(session.status_index.map(|index| index.0), Some(n.into()));
+            assert_eq!(session.browser.map(|browser| browser.0), Some(id.0));
+        }
+        let numbers: Vec<i64> = conn
+            .prepare("SELECT number FROM session ORDER BY number")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(numbers[..2], [7, 8]);
+        assert_eq!(numbers.len(), 4);
+    }
+
+    /// A client's sessions can be millions.
+    #[test]
+    fn a_list_of_sessions_is_not_sorted() {
+        let mut conn = in_memory();
+        migrate(&mut conn).unwrap();
+        for filter in ["WHERE client_id = 'web' AND id < x'07'", "WHERE id < x'07'", ""] {
+            let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM session {filter} ORDER BY id DESC LIMIT 3");
+            let plan: String = conn.query_row(&sql, [], |row| row.get(3)).unwrap();
+            assert!(plan.contains("USING INDEX"), "{plan}");
+            let steps = conn.prepare(&sql).unwrap().query_map([], |_| Ok(())).unwrap().count();
+            assert_eq!(steps, 1, "{sql}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use countersign_wire::{ClientId, UserId};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::convert::int;
-use super::standing::live_sessions_of_user;
+use super::standing::{its_user, live_sessions_of_user};
 use crate::store::{StoreError, StoreResult};
 use crate::time::Timestamp;
 
@@ -82,7 +82,7 @@ impl Before {
         };
         let sql = format!(
             "SELECT count(*) FROM session s
-               JOIN user u ON u.id = s.user_id
+               JOIN user u ON {}
                LEFT JOIN client c ON c.id = s.client_id
                LEFT JOIN tenant t ON t.id = u.tenant
                LEFT JOIN meta m ON m.id = 1
@@ -90,7 +90,8 @@ impl Before {
                 AND u.enabled AND u.stamp = s.user_stamp AND coalesce(:client_enabled, c.enabled, 0)
                 AND max(coalesce(:client_cut, c.cut, 0), coalesce(:tenant_cut, t.cut, 0),
                         coalesce(:cut, m.cut)) <= s.born
-                AND s.born < :closed_at"
+                AND s.born < :closed_at",
+            its_user!()
         );
         let count: i64 = conn.prepare_cached(&sql)?.query_row(
             named_params! {

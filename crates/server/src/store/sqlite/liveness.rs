@@ -8,6 +8,7 @@ use countersign_wire::ClientId;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::convert::int;
+use super::standing::its_user;
 use crate::store::{Liveness, LivenessQuery, StoreResult};
 
 /// Whether the caller is current, and whether the token's id was not revoked.
@@ -32,7 +33,9 @@ const OF_CLIENT: &str = concat!(
 const OF_SESSION: &str = concat!(
     caller_and_token!(),
     " AND EXISTS (SELECT 1 FROM session s
-        CROSS JOIN user u ON u.id = s.user_id
+        CROSS JOIN user u ON",
+    its_user!(),
+    "
         CROSS JOIN client c ON c.id = ?4
         LEFT JOIN tenant t ON t.id = u.tenant
         LEFT JOIN meta m ON m.id = 1

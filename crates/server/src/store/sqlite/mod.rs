@@ -14,6 +14,7 @@ mod factor;
 mod key;
 mod liveness;
 mod logout;
+mod number;
 mod place;
 mod query;
 mod readers;

@@ -5,6 +5,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::convert::{Columns, collect, int, json, millis};
 use super::event::{self, Concerns};
+use super::number::free_number;
 use super::revocation::Change;
 use super::standing::{self, live_sessions_of_user};
 use super::{browser, status, ticket};
@@ -18,10 +19,10 @@ use crate::time::Timestamp;
 /// writes, so nothing can have moved since: what is tested here again is what must never break.
 const ROTATE: &str = "UPDATE session SET generation = ?3, key_number = ?4, retry_hash = ?5, rotated_at = ?6,
             idle_expires_at = ?7, recent = ?8
-      WHERE id = ?1 AND generation = ?2 AND ended_at IS NULL";
+      WHERE number = ?1 AND generation = ?2 AND ended_at IS NULL";
 
 const REPLAYED: &str = "UPDATE session SET replays = ?3, lockstep_generation = ?4, lockstep_streak = ?5
-      WHERE id = ?1 AND generation = ?2 AND ended_at IS NULL";
+      WHERE number = ?1 AND generation = ?2 AND ended_at IS NULL";
 
 /// The statements of refreshes, for as long as a transaction takes: most of its calls are refreshes,
 /// and looking a statement up in the connection's cache hashes its whole text.
@@ -39,12 +40,12 @@ impl<'c> Rotations<'c> {
         rotate: &RotateSession,
     ) -> StoreResult<Option<Standing>> {
         let find = held(&mut self.find, || standing::prepare(conn))?;
-        let Some(before) = standing::find_by(find, rotate.id)? else { return Ok(None) };
-        let Some(after) = before.rotated(rotate) else { return Ok(None) };
+        let Some(row) = standing::find_by(conn, find, rotate.id)? else { return Ok(None) };
+        let Some(after) = row.standing.rotated(rotate) else { return Ok(None) };
         let session = &after.session;
         let write = held(&mut self.write, || conn.prepare_cached(ROTATE))?;
         let changed = write.execute(params![
-            session.id.0.as_bytes(),
+            row.number,
             rotate.generation,
             session.generation,
             session.key_number,
@@ -69,11 +70,12 @@ fn held<'h, 'c>(
 
 /// The record of a permitted replay.
 pub(super) fn replay(conn: &Connection, replay: &Replay) -> StoreResult<Option<Standing>> {
-    let Some(before) = standing::find(conn, replay.id)? else { return Ok(None) };
-    let Some(after) = before.replayed(replay) else { return Ok(None) };
+    let mut find = standing::prepare(conn)?;
+    let Some(row) = standing::find_by(conn, &mut find, replay.id)? else { return Ok(None) };
+    let Some(after) = row.standing.replayed(replay) else { return Ok(None) };
     let session = &after.session;
     let changed = conn.prepare_cached(REPLAYED)?.execute(params![
-        session.id.0.as_bytes(),
+        row.number,
         replay.generation,
         session.replays,
         session.lockstep.generation,
@@ -163,15 +165,17 @@ fn insert(
     let id = new.id.0.as_bytes();
     let expires_at = new.now.plus(new.absolute_lifetime);
     let idle_expires_at = new.now.plus(new.idle_lifetime).min(expires_at);
-    conn.prepare_cached(
-        "INSERT INTO session (id, user_id, client_id, nonce_hash, user_stamp, born, generation,
+    conn.prepare_cached(concat!(
+        "INSERT INTO session (number, user_number, id, user_id, client_id, nonce_hash, user_stamp, born, generation,
                 key_number, rotated_at, idle_lifetime, idle_expires_at, expires_at, recent, replays,
                 lockstep_generation, lockstep_streak, scope, audience, device, network, agent,
                 remember, created_at, auth_time, acr, amr, browser, status_index)
-         VALUES (?1, ?2, ?3, ?4, ?5, (SELECT position FROM meta WHERE id = 1), 1,
+         VALUES (",
+        free_number!(),
+        ", (SELECT number FROM user WHERE id = ?2), ?1, ?2, ?3, ?4, ?5, (SELECT position FROM meta WHERE id = 1), 1,
                 ?6, ?7, ?8, ?9, ?10, ?11, 0, 0, 0, ?12, ?13, ?14, ?15, ?16, ?17, ?7, ?18, ?19, ?20, ?21,
-                ?22)",
-    )?
+                ?22)"
+    ))?
     .execute(params![
         id,
         new.user.0.as_bytes(),

@@ -7,61 +7,98 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, Statement, params};
 
 use super::convert::{Columns, first};
+use super::number;
 use super::query::Query;
 use crate::store::{
     Gates, Lockstep, Page, Recent, Session, SessionFilter, Standing, StatusIndex, StoreResult, UserFacts,
 };
 use crate::time::Timestamp;
 
-/// The columns that [`standing`] reads, and where they come from.
-const SELECT: &str = "
-SELECT s.id, s.user_id, s.client_id, s.scope, s.audience, s.device, s.network, s.agent, s.remember,
+/// What joins the session `s` with its user `u`: the number, which is the shortest way; and the id,
+/// because SQLite can give a removed user's number to another.
+macro_rules! its_user {
+    () => {
+        " u.number = s.user_number AND +u.id = s.user_id "
+    };
+}
+
+pub(super) use its_user;
+
+/// The columns that [`row`] reads, and where they come from.
+const SELECT: &str = concat!(
+    "
+SELECT s.number, s.id, s.user_id, s.client_id, s.scope, s.audience, s.device, s.network, s.agent, s.remember,
        s.created_at, s.auth_time, s.acr, s.amr, s.browser, s.status_index, s.nonce_hash, s.user_stamp, s.born, s.generation,
        s.key_number, s.retry_hash, s.rotated_at, s.idle_lifetime, s.idle_expires_at, s.expires_at,
        s.recent, s.replays, s.lockstep_generation, s.lockstep_streak, s.ended_at, s.ended_reason,
        c.enabled, c.revision, u.enabled, u.stamp, max(coalesce(c.cut, 0), coalesce(t.cut, 0), m.cut),
        u.username, u.email, u.tenant, u.roles, m.position
   FROM session s
-  LEFT JOIN user u ON u.id = s.user_id
+  LEFT JOIN user u ON",
+    its_user!(),
+    "
   LEFT JOIN client c ON c.id = s.client_id
   LEFT JOIN tenant t ON t.id = u.tenant
   LEFT JOIN meta m ON m.id = 1
- WHERE 1";
+ WHERE 1"
+);
 
-static ONE: LazyLock<String> = LazyLock::new(|| format!("{SELECT} AND s.id = ?1"));
+static BY_NUMBER: LazyLock<String> = LazyLock::new(|| format!("{SELECT} AND s.number = ?1 AND +s.id = ?2"));
+static BY_ID: LazyLock<String> = LazyLock::new(|| format!("{SELECT} AND s.id = ?1"));
 
 /// `Standing::is_live`, over the tables of [`SELECT`]; two times are asked for.
 const LIVE: &str = "(s.ended_at IS NULL AND s.expires_at > ? AND s.idle_expires_at > ?
     AND c.enabled AND u.enabled AND u.stamp = s.user_stamp
     AND max(c.cut, coalesce(t.cut, 0), m.cut) <= s.born)";
 
+/// A session as stored.
+pub(super) struct Row {
+    /// The row's number.
+    pub(super) number: i64,
+    /// The session and its gates.
+    pub(super) standing: Standing,
+}
+
 /// A session and its gates.
 pub(super) fn find(conn: &Connection, id: SessionId) -> StoreResult<Option<Standing>> {
     let mut statement = prepare(conn)?;
-    find_by(&mut statement, id)
+    Ok(find_by(conn, &mut statement, id)?.map(|row| row.standing))
 }
 
 /// The statement of [`find`], for who asks it again and again.
 pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    conn.prepare_cached(&ONE)
+    conn.prepare_cached(&BY_NUMBER)
 }
 
 /// As [`find`], by the statement of [`prepare`].
-pub(super) fn find_by(statement: &mut Statement<'_>, id: SessionId) -> StoreResult<Option<Standing>> {
-    first(statement.query(params![id.0.as_bytes()])?, standing)
+pub(super) fn find_by(
+    conn: &Connection,
+    statement: &mut Statement<'_>,
+    id: SessionId,
+) -> StoreResult<Option<Row>> {
+    let key = id.0.as_bytes();
+    match first(statement.query(params![number::of(id), key])?, row)? {
+        Some(row) => Ok(Some(row)),
+        // There is none, or its number was taken when it started.
+        None => first(conn.prepare_cached(&BY_ID)?.query(params![key])?, row),
+    }
 }
 
 /// The live sessions of the user `?1` at the time `?2`: what `Standing::is_live` says.
 macro_rules! live_sessions_of_user {
     () => {
-        " FROM session s
-          JOIN user u ON u.id = s.user_id
+        concat!(
+            " FROM session s
+          JOIN user u ON",
+            $crate::store::sqlite::standing::its_user!(),
+            "
           JOIN client c ON c.id = s.client_id
           LEFT JOIN tenant t ON t.id = u.tenant
           LEFT JOIN meta m ON m.id = 1
          WHERE s.user_id = ?1 AND s.ended_at IS NULL AND s.expires_at > ?2 AND s.idle_expires_at > ?2
            AND c.enabled AND u.enabled AND u.stamp = s.user_stamp
            AND max(c.cut, coalesce(t.cut, 0), m.cut) <= s.born"
+        )
     };
 }
 
@@ -84,10 +121,11 @@ pub(super) fn list(
         query.and(&format!("{LIVE} {wanted}"), [Value::from(now.0), Value::from(now.0)]);
     }
     query.end("ORDER BY s.id DESC", page.limit);
-    query.collect(conn, standing)
+    query.collect(conn, |columns| Ok(row(columns)?.standing))
 }
 
-fn standing(mut row: Columns<'_, '_>) -> StoreResult<Standing> {
+fn row(mut row: Columns<'_, '_>) -> StoreResult<Row> {
+    let number = row.take()?;
     let session = Session {
         id: row.session()?,
         user: row.user()?,
@@ -132,5 +170,5 @@ fn standing(mut row: Columns<'_, '_>) -> StoreResult<Standing> {
         tenant: row.take()?,
         roles: row.json_or_default()?,
     };
-    Ok(Standing { session, gates, user, position: row.number()? })
+    Ok(Row { number, standing: Standing { session, gates, user, position: row.number()? } })
 }

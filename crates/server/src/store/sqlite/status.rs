@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::convert::int;
+use super::standing::its_user;
 use crate::store::{StatusBits, StatusIndex, StoreError, StoreResult};
 use crate::time::Timestamp;
 
@@ -50,16 +51,18 @@ pub(super) fn bits(conn: &Connection, list: u64, now: Timestamp) -> StoreResult<
     let (first, end) = bounds(list);
     let mut bits = StatusBits::none();
     // A gate that is not there is a gate that is closed: null is not true.
-    let mut statement = conn.prepare_cached(
+    let mut statement = conn.prepare_cached(concat!(
         "SELECT s.status_index - ?1 FROM session s
-           LEFT JOIN user u ON u.id = s.user_id
+           LEFT JOIN user u ON",
+        its_user!(),
+        "
            LEFT JOIN client c ON c.id = s.client_id
            LEFT JOIN tenant t ON t.id = u.tenant
            LEFT JOIN meta m ON m.id = 1
           WHERE s.status_index >= ?1 AND s.status_index < ?2 AND s.expires_at > ?3
             AND (s.ended_at IS NULL AND u.enabled AND u.stamp = s.user_stamp AND c.enabled
-                 AND max(c.cut, coalesce(t.cut, 0), m.cut) <= s.born) IS NOT TRUE",
-    )?;
+                 AND max(c.cut, coalesce(t.cut, 0), m.cut) <= s.born) IS NOT TRUE"
+    ))?;
     let mut rows = statement.query(params![first, end, now.0])?;
     while let Some(row) = rows.next()? {
         bits.set(row.get(0)?);

@@ -1,0 +1,2 @@
+-- Nothing here: a row of PostgreSQL's tables is found by an index that holds the ids alone. SQLite's
+-- rows are given numbers in the migration of this name.
