@@ -18,7 +18,7 @@ use rusqlite::{Connection, params};
 use crate::Outcome;
 
 /// What is signed: of the length of a JWT's signing input.
-const MESSAGE: [u8; 600] = [b'x'; 600];
+pub(crate) const MESSAGE: [u8; 600] = [b'x'; 600];
 /// Bytes of an appended record.
 const RECORD: [u8; 256] = [b'x'; 256];
 /// Records to a sync, and updates to a commit, when many wait.
