@@ -25,6 +25,7 @@ ALTER TABLE numbered_user RENAME TO user;
 
 CREATE INDEX user_by_tenant ON user (tenant, canonical) WHERE tenant IS NOT NULL;
 
+-- As before, what a refresh tests and writes comes first, and no column that it writes is in an index.
 -- `number` follows from the id, unless another session had that number already: then it is the one
 -- that SQLite gives to a row without one. `user_number` is null when the user was gone by then.
 CREATE TABLE numbered_session (

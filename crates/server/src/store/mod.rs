@@ -420,7 +420,8 @@ pub trait Store: Send + Sync + 'static {
     /// `backup.rs`. `after` is how many rows the caller has had already.
     async fn export(&self, table: &str, after: u64, limit: u32) -> StoreResult<Vec<serde_json::Value>>;
 
-    /// Adds exported rows to an empty table; the row of `meta` replaces the one that is there.
+    /// Adds exported rows to an empty table; the row of `meta` replaces the one that is there. Tables
+    /// come in the order of [`TABLES`]: a session that comes before its user is dead.
     async fn import(&self, table: &str, rows: &[serde_json::Value]) -> StoreResult<()>;
 
     /// A number that changes whenever clients, resources, keys or the revocation log change on any node, so

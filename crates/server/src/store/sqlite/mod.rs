@@ -80,7 +80,7 @@ impl SqliteStore {
         }))
     }
 
-    /// A call that reads a few rows by one statement.
+    /// A call that reads a few rows, all of them as they were at one time.
     fn read<T>(&self, work: impl FnOnce(&Connection) -> StoreResult<T>) -> StoreResult<T> {
         self.readers.run(work)
     }

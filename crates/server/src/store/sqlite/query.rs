@@ -41,6 +41,14 @@ impl Query {
         self.values.push(Value::from(limit));
     }
 
+    /// The steps that SQLite would take.
+    #[cfg(test)]
+    pub(super) fn plan(self, conn: &Connection) -> Vec<String> {
+        let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", self.sql)).unwrap();
+        let steps = statement.query_map(params_from_iter(self.values), |row| row.get("detail")).unwrap();
+        steps.collect::<Result<_, _>>().unwrap()
+    }
+
     /// Runs it and reads every row.
     pub(super) fn collect<T>(
         self,

@@ -19,10 +19,10 @@ use crate::time::Timestamp;
 /// writes, so nothing can have moved since: what is tested here again is what must never break.
 const ROTATE: &str = "UPDATE session SET generation = ?3, key_number = ?4, retry_hash = ?5, rotated_at = ?6,
             idle_expires_at = ?7, recent = ?8
-      WHERE number = ?1 AND generation = ?2 AND ended_at IS NULL";
+      WHERE number = ?1 AND +id = ?9 AND generation = ?2 AND ended_at IS NULL";
 
 const REPLAYED: &str = "UPDATE session SET replays = ?3, lockstep_generation = ?4, lockstep_streak = ?5
-      WHERE number = ?1 AND generation = ?2 AND ended_at IS NULL";
+      WHERE number = ?1 AND +id = ?6 AND generation = ?2 AND ended_at IS NULL";
 
 /// The statements of refreshes, for as long as a transaction takes: most of its calls are refreshes,
 /// and looking a statement up in the connection's cache hashes its whole text.
@@ -52,7 +52,8 @@ impl<'c> Rotations<'c> {
             session.retry_hash,
             session.rotated_at.0,
             session.idle_expires_at.0,
-            Recent::encode_all(&session.recent)
+            Recent::encode_all(&session.recent),
+            session.id.0.as_bytes()
         ])?;
         Ok((changed == 1).then_some(after))
     }
@@ -79,7 +80,8 @@ pub(super) fn replay(conn: &Connection, replay: &Replay) -> StoreResult<Option<S
         replay.generation,
         session.replays,
         session.lockstep.generation,
-        session.lockstep.streak
+        session.lockstep.streak,
+        session.id.0.as_bytes()
     ])?;
     if changed == 0 {
         return Ok(None);
