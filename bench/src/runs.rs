@@ -218,7 +218,13 @@ impl<'a> Bench<'a> {
             rows.push(with_goal(self.introspection(&served.running, &served.seeded)?));
         }
         if self.wants(Part::ClientCredentials) {
-            rows.push(with_goal(self.client_credentials(&served.running)?));
+            for (format, client, mark) in [
+                ("EdDSA", seed::SERVICE, "\"access_token\":\"eyJ"),
+                ("opaque tokens", seed::OPAQUE_SERVICE, "\"access_token\":\"oat_"),
+            ] {
+                let measured = self.client_credentials(&served.running, client, mark)?;
+                rows.push(with_goal(Row::load(format!("client credentials, {format}"), &measured)));
+            }
         }
         let (database, data_dir) = (served.database(), served.data_dir);
         served.running.stop()?;
@@ -339,7 +345,7 @@ impl<'a> Bench<'a> {
         let chains =
             Refreshes::chains(running.address, seed::OPAQUE_APP, seeded.opaque.deal(self.connections));
         let tokens = self.access_tokens(running, chains, count)?;
-        let authorization = basic();
+        let authorization = basic(seed::SERVICE);
         let requests = tokens
             .into_iter()
             .map(|token| {
@@ -352,12 +358,12 @@ impl<'a> Bench<'a> {
         Ok(Row::load("introspection of opaque tokens", &measured))
     }
 
-    fn client_credentials(&self, running: &Running) -> Outcome<Row> {
+    /// Tokens for a client; `mark` is what each answer has.
+    fn client_credentials(&self, running: &Running, client: &str, mark: &'static str) -> Outcome<Measured> {
         let body = "grant_type=client_credentials";
-        let request = form(running.address, "/oauth/token", Some(&basic()), body);
-        let chains = Pool::chains(vec![request], self.connections, "\"access_token\":\"eyJ");
-        let (measured, _) = load::run(&self.plan(running, 0), chains)?;
-        Ok(Row::load("client credentials, EdDSA", &measured))
+        let request = form(running.address, "/oauth/token", Some(&basic(client)), body);
+        let chains = Pool::chains(vec![request], self.connections, mark);
+        Ok(load::run(&self.plan(running, 0), chains)?.0)
     }
 
     fn postgres(&self, rows: &mut Vec<Row>) -> Outcome<()> {
@@ -402,9 +408,9 @@ fn stalls(rows: &mut Vec<Row>, measured: &Measured, stalls: &[Stall]) {
     );
 }
 
-/// The `Authorization` header of the service client.
-fn basic() -> String {
-    format!("Basic {}", STANDARD.encode(format!("{}:{}", seed::SERVICE, seed::SERVICE_SECRET)))
+/// The `Authorization` header of a service.
+fn basic(client: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{client}:{}", seed::SERVICE_SECRET)))
 }
 
 fn copy_files(from: &Path, to: &Path) -> Outcome<()> {

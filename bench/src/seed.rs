@@ -32,11 +32,13 @@ pub(crate) const APP: &str = "bench-app";
 pub(crate) const OPAQUE_APP: &str = "bench-opaque";
 /// A confidential client for client credentials, with EdDSA, and for introspection.
 pub(crate) const SERVICE: &str = "bench-service";
+/// The same with opaque tokens.
+pub(crate) const OPAQUE_SERVICE: &str = "bench-opaque-service";
 /// A confidential client that may read the revocation feed.
 pub(crate) const FEED: &str = "bench-feed";
 /// Whom the access tokens are for.
 pub(crate) const AUDIENCE: &str = "https://api.bench.example";
-/// The service's secret. It opens nothing but stores that hold nothing.
+/// The secret of all of them. It opens nothing but stores that hold nothing.
 pub(crate) const SERVICE_SECRET: &str = "countersign-bench-is-not-a-real-service-and-has-no-secrets";
 
 /// Sessions of one user.
@@ -48,7 +50,7 @@ const AT_ONCE: usize = 256;
 /// A stored seed is not used when it is older: its sessions would end of idleness.
 const FRESH: Duration = Duration::from_secs(5 * 24 * 3600);
 /// Moves on when seeds are made in another way.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// Written last, so that a directory without it is no seed.
 const MARK: &str = "complete";
 
@@ -240,6 +242,7 @@ fn clients(now: Timestamp) -> Outcome<Vec<Client>> {
         client(OPAQUE_APP, ClientSettings { token_format: TokenFormat::Opaque, ..app.clone() })?,
         client(APP, app)?,
         client(FEED, ClientSettings { scope: "revocations".parse()?, ..service.clone() })?,
+        client(OPAQUE_SERVICE, ClientSettings { token_format: TokenFormat::Opaque, ..service.clone() })?,
         client(SERVICE, service)?,
     ])
 }

@@ -83,7 +83,8 @@ macro_rules! contract_tests {
         }
         $crate::store::contract::contract_tests! { @two $factory;
             upkeep: an_export_can_be_imported, an_import_goes_on_where_it_was,
-                a_backup_without_sign_ins_can_be_imported, sessions_of_nearly_one_id_are_told_apart;
+                a_backup_without_sign_ins_can_be_imported, tables_can_be_imported_in_any_order,
+                sessions_of_nearly_one_id_are_told_apart;
         }
     };
     (@one $factory:path; $($file:ident: $($case:ident),* ;)*) => {$($(

@@ -421,7 +421,7 @@ pub trait Store: Send + Sync + 'static {
     async fn export(&self, table: &str, after: u64, limit: u32) -> StoreResult<Vec<serde_json::Value>>;
 
     /// Adds exported rows to an empty table; the row of `meta` replaces the one that is there. Tables
-    /// come in the order of [`TABLES`]: a session that comes before its user is dead.
+    /// can come in any order.
     async fn import(&self, table: &str, rows: &[serde_json::Value]) -> StoreResult<()>;
 
     /// A number that changes whenever clients, resources, keys or the revocation log change on any node, so

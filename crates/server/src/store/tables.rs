@@ -42,8 +42,7 @@ impl Table {
     }
 }
 
-/// Every table, in the order in which they are exported and imported: users before their sessions.
-/// `meta` has one row, which an import replaces.
+/// Every table. They can be imported in any order. `meta` has one row, which an import replaces.
 ///
 /// Tickets and logout notices are not among them. A ticket lives for minutes and is used once: a
 /// copy of it could be used again. A notice is of a session's end that its client has heard of

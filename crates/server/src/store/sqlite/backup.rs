@@ -69,7 +69,15 @@ fn insert(conn: &Connection, table: &Table, rows: &[Json]) -> StoreResult<()> {
     let mut statement = conn.prepare_cached(&sql)?;
     for row in rows {
         let values = columns.iter().map(|column| from_json(column, row.get(column.0).unwrap_or(&Json::Null)));
-        statement.execute(params_from_iter(values.collect::<StoreResult<Vec<_>>>()?))?;
+        let values = values.collect::<StoreResult<Vec<_>>>()?;
+        statement.execute(params_from_iter(&values))?;
+        if name == "user" {
+            // Its sessions may have come before it.
+            conn.prepare_cached(
+                "UPDATE session SET user_number = (SELECT number FROM user WHERE id = ?1) WHERE user_id = ?1",
+            )?
+            .execute(params![values.first()])?;
+        }
     }
     Ok(())
 }
